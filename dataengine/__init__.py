@@ -1,0 +1,1 @@
+"""The closed-loop data engine: what the services share."""

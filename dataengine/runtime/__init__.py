@@ -1,0 +1,1 @@
+"""What turns handlers into services: the worker, settings, the run file, logs, traces."""

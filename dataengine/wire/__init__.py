@@ -1,0 +1,1 @@
+"""Between core values and bytes: events as protobuf messages, documents as JSON."""

@@ -1,0 +1,215 @@
+"""The ports: what the services need of the outside, as Protocols. Each has a contract suite in `dataengine.testing`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from dataengine.core.artifacts import ArtifactRef
+from dataengine.core.pictures import Annotations, Picture
+from dataengine.core.questions import Answer, AnswerMode, NoAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Bytes on a topic. Headers are CloudEvents attributes in binary mode (`ce_id`, `ce_type`, …) and `traceparent`."""
+
+    topic: str
+    key: str
+    value: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Delivery(Protocol):
+    """A message handed to one subscriber. Its partition stays closed until it is committed or released."""
+
+    @property
+    def message(self) -> Message:
+        """The message."""
+
+    @property
+    def lost(self) -> bool:
+        """True once the partition belongs to somebody else: stop working on it and do not commit."""
+
+    async def commit(self) -> None:
+        """Say that everything that follows from the message has been done."""
+
+    async def release(self) -> None:
+        """Give it back: it is delivered again, to this subscriber or to another one of the group."""
+
+
+class Subscription(Protocol):
+    """One member of a group that shares topics."""
+
+    async def next(self) -> Delivery:
+        """Wait for the next message of a partition that has no open delivery."""
+
+    async def close(self) -> None:
+        """Leave the group. Open deliveries are released."""
+
+
+class Bus(Protocol):
+    """A durable, ordered-by-key, at-least-once bus. Raises Retryable when it cannot be reached."""
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Return when every message is durable."""
+
+    async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
+        """Join `group` on `topics`, from the oldest message that the group has not committed."""
+
+    async def history(self, topics: Sequence[str]) -> Sequence[Message]:
+        """Every message on `topics`, in order per key, for those who only read."""
+
+    async def lag(self, group: str, topics: Sequence[str]) -> Mapping[str, int]:
+        """Messages per topic that the group has not committed."""
+
+    async def close(self) -> None:
+        """Flush and disconnect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """`number` counts from 1 and was recorded before the work began; `outputs` is what followed from the event
+    if a former attempt got so far, else None."""
+
+    number: int
+    outputs: tuple[Message, ...] | None
+
+
+class Ledger(Protocol):
+    """Remembers per consumer and event id how often it was tried and what followed from it."""
+
+    async def begin(self, consumer: str, event_id: str) -> Attempt:
+        """Count one more attempt, durably, and say what is known."""
+
+    async def forgive(self, consumer: str, event_id: str) -> None:
+        """Take one attempt back: the world was not ready, the event is not to blame."""
+
+    async def finish(self, consumer: str, event_id: str, outputs: Sequence[Message]) -> None:
+        """Record what follows from the event; the first record wins."""
+
+    async def forget(self, consumer: str, event_id: str) -> None:
+        """Drop what is known, so that a parked event can be replayed."""
+
+
+class Store(Protocol):
+    """Artifacts by key. Blocking: call it off the event loop. Raises Retryable when unreachable, Rejected when bytes
+    are absent or do not have their digest."""
+
+    def put(self, key: str, data: bytes) -> ArtifactRef:
+        """Write `data` under `content_key(key, digest)`. Writing the same twice is writing once."""
+
+    def put_file(self, key: str, path: Path) -> ArtifactRef:
+        """The same for a file, without reading it into memory whole."""
+
+    def claim(self, key: str, data: bytes) -> ArtifactRef:
+        """Write `data` under exactly `key` unless something stands there; return the ref of what stands there then."""
+
+    def find(self, key: str) -> ArtifactRef | None:
+        """The ref of what stands under exactly `key`, or None."""
+
+    def get(self, ref: ArtifactRef) -> bytes:
+        """The bytes, checked against the digest."""
+
+    def local(self, ref: ArtifactRef) -> Path:
+        """A local read-only file with the bytes, checked against the digest."""
+
+    def keys(self, prefix: str) -> Iterator[str]:
+        """Every key that starts with `prefix`, sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskStudent:
+    """One question to the student: the picture's bytes, the prompt's text, how to answer, and the choices to rank."""
+
+    question_id: str
+    picture: bytes
+    prompt: str
+    mode: AnswerMode
+    choices: tuple[str, ...] = ()
+    max_tokens: int = 16
+
+
+class Student(Protocol):
+    """The model being improved, with any of its checkpoints."""
+
+    async def answer(self, asks: Sequence[AskStudent], checkpoint: ArtifactRef) -> Sequence[Answer | NoAnswer]:
+        """Answers in the order of `asks`. A question that cannot be asked is a NoAnswer; raises Retryable when the
+        student as a whole cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherReply:
+    """What the teacher wrote, and what it cost."""
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherRequest:
+    """One request: `system` and `user` text, decoding options, a seed, and optionally the picture itself."""
+
+    system: str
+    user: str
+    temperature: float = 0.7
+    top_p: float = 0.9
+    max_tokens: int = 800
+    seed: int = 0
+    picture: bytes | None = None
+
+
+class Teacher(Protocol):
+    """The model that writes data. Raises Retryable (429, 5xx, time-out, silence) or Rejected (bad key, bad request)."""
+
+    async def write(self, request: TeacherRequest) -> TeacherReply:
+        """The reply to one request."""
+
+
+class PictureSource(Protocol):
+    """A pool of pictures that are described. Raises InputError for broken files."""
+
+    def pictures(self) -> Sequence[Picture]:
+        """Every picture, in a fixed order."""
+
+    def annotations(self, picture_id: str) -> Annotations:
+        """What is known about one picture."""
+
+    def read(self, path: str) -> bytes:
+        """The encoded bytes of the picture that a sample names `path`."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """A training job: a deterministic name, its spec document as JSON, and a folder of its own for results."""
+
+    name: str
+    document: bytes
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """How a job ended: exit code 0 is success; `log_tail` is the last lines it wrote."""
+
+    exit_code: int
+    log_tail: str
+
+
+class Progress(Protocol):
+    """Somewhere to say how far a stage is."""
+
+    def report(self, run: str, round_number: int, stage: str, done: float, total: float, note: str = "") -> None:
+        """`done` of `total` units of `stage` are done."""
+
+
+class JobRunner(Protocol):
+    """Runs a training job to its end, off the event loop; cancelling the call cancels the job. The same name is never
+    run twice at once; a job that ended before is not run again but reported."""
+
+    async def run(self, spec: JobSpec, progress: Progress, run: str, round_number: int) -> JobResult:
+        """The result, when the job has ended."""

@@ -1,0 +1,242 @@
+"""The run file: one documented YAML per run, validated whole before anything starts, stored beside what it produced.
+
+Every key has a docstring below; unknown keys are errors. Relative paths are relative to the run file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dataengine.core.artifacts import ArtifactRef
+from dataengine.core.errors import ConfigurationError
+from dataengine.core.identity import canonical_json
+from dataengine.core.ports import Store
+from dataengine.core.questions import AnswerMode
+
+Share = Annotated[float, Field(ge=0, le=1)]
+RunName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
+
+
+class Section(BaseModel):
+    """A part of the run file: frozen, refuses unknown keys, its docstrings are its documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class StudentSection(Section):
+    """The model being improved."""
+
+    family: str
+    """A model family's name, one of `dataengine.student.registry`."""
+    base: Path
+    """Folder (or hub name) of the weights that round 0 evaluates and training starts from."""
+
+
+class SplitSection(Section):
+    """Where the questions of one split are, and which of them."""
+
+    data: Path
+    """Folder with the benchmark's own files."""
+    limit: int | None = Field(default=None, ge=1)
+    """Use only this many questions, drawn with the run's seed and balanced over types."""
+
+
+class BenchmarkSection(Section):
+    """The questions that the student is asked. Give `diagnose` and `report`, or one `data` to be split."""
+
+    name: str
+    """A benchmark's name, one of `dataengine benchmarks`, or the path of a benchmark YAML of your own."""
+    diagnose: SplitSection | None = None
+    """Questions that steer the loop."""
+    report: SplitSection | None = None
+    """Questions that nothing but the report and the promotion test may see."""
+    data: SplitSection | None = None
+    """One folder, split into both halves by picture with the run's seed."""
+    diagnose_share: Share = 0.5
+    """Of `data`, the share of pictures that go to the diagnose half."""
+    mode: AnswerMode = AnswerMode.LIKELIHOOD
+    """How the student answers: letter, free-form, or likelihood (SEED-Bench's own way)."""
+
+
+class PicturesSection(Section):
+    """The pool of pictures that the teacher writes about."""
+
+    source: str
+    """A picture source's name: visual-genome, easy-vqa."""
+    data: Path
+    """The source's folder."""
+    limit: int | None = Field(default=None, ge=1)
+    """Use only this many pictures, drawn with the run's seed."""
+
+
+class TeacherSection(Section):
+    """The model that writes questions and answers."""
+
+    kind: Literal["annotations", "openai"] = "annotations"
+    """`annotations` reads what is known about the picture, without a network; `openai` is any compatible endpoint."""
+    error_rate: Share = 0.0
+    """annotations only: how often it answers wrongly on purpose, so that the filters have something to catch."""
+    model: str = ""
+    """openai only: the model's name."""
+    base_url: str | None = None
+    """openai only: the endpoint, if it is not the default one."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """openai only: the environment variable that holds the key. The key itself is never written anywhere."""
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    """Sampling temperature."""
+    top_p: Share = 0.9
+    """Nucleus sampling."""
+    max_tokens: int = Field(default=800, ge=1)
+    """Longest reply."""
+    concurrency: int = Field(default=8, ge=1)
+    """Requests in flight per generator."""
+    timeout: float = Field(default=60.0, gt=0)
+    """Seconds until a request counts as unanswered."""
+
+
+class AnalysisSection(Section):
+    """How weakness becomes weights, and when the loop rests."""
+
+    weighting: Literal["gain", "smoothed", "error", "sqrt-error", "uniform", "random"] = "gain"
+    """`error` = 1 - a and `sqrt-error` = sqrt(1 - a) as published; `smoothed` shrinks uncertain types to the mean;
+    `gain` is `smoothed` until a round has been seen, then what each type has been seen to gain per sample;
+    `uniform` spends alike on all types; `random` as often as the pool's pictures give rise to a type."""
+    floor: Share = 0.02
+    """Least share of the budget for every type (not for error, sqrt-error, uniform and random)."""
+    similarity: Share = 0.9
+    """Bad cases whose questions are more alike than this are one."""
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """Level of the paired tests that promote a checkpoint or find a regression."""
+    min_gain: float = Field(default=0.0, ge=0)
+    """Rest when a round's best checkpoint gains less overall accuracy than this."""
+    patience: int = Field(default=2, ge=1)
+    """Rest after this many rounds in a row without a promotion."""
+    guard: tuple[str, ...] | Literal["all"] = "all"
+    """Question types that must not get significantly worse."""
+    examples: int = Field(default=10, ge=0)
+    """Bad cases shown to the teacher per request."""
+
+
+class GenerationSection(Section):
+    """How many samples are bought, and which are refused."""
+
+    budget: int = Field(ge=1)
+    """Accepted samples per round."""
+    per_part: int = Field(default=100, ge=1)
+    """Accepted samples per generation task: the unit that replicas share."""
+    attempts: float = Field(default=2.0, ge=1)
+    """At most this many requests per accepted sample."""
+    prompt: Literal["gen-2", "gen-1"] = "gen-2"
+    """Which published prompt: gen-2 (region lines, ten bad cases) or gen-1 (captions and boxes, two)."""
+    filters: tuple[str, ...] = (
+        "malformed",
+        "no-single-right-option",
+        "hints",
+        "leak",
+        "near-duplicate",
+        "contradicted",
+    )
+    """Filters by name, in order."""
+    duplicate_similarity: Share = 0.9
+    """Samples about one picture whose questions are more alike than this are one."""
+
+
+class ReplaySection(Section):
+    """Base data that is mixed in, so that nothing is forgotten."""
+
+    data: Path
+    """JSON Lines of records (the seed's or LLaVA's), pictures relative to its folder."""
+    ratio: float = Field(default=0.5, ge=0)
+    """Replay records per engine sample."""
+
+
+class TrainingSection(Section):
+    """Fine-tuning."""
+
+    start: Literal["base", "best"] = "base"
+    """LoRA from the base on all rounds' data (gen-2), or on top of the best checkpoint on this round's (gen-1)."""
+    recipe: dict[str, Any] = {}
+    """Overrides of the family's recipe: rank, alpha, lr, epochs, batch_size, …"""
+    replay: ReplaySection | None = None
+    """Base data to mix in."""
+    form: Literal["direct", "choice", "both"] = "direct"
+    """What a sample becomes: a direct answer, a choice with letter, or one of each."""
+    timeout: float = Field(default=86400.0, gt=0)
+    """Seconds until a training job counts as failed."""
+
+
+class RunFile(Section):
+    """One closed loop."""
+
+    run: RunName
+    """The run's name: its folder, and the key of its events."""
+    seed: int = 0
+    """Every draw of the run derives from it."""
+    rounds: int = Field(default=3, ge=1)
+    """Rounds of generation and training after the evaluation of the base."""
+    student: StudentSection
+    benchmark: BenchmarkSection
+    pictures: PicturesSection
+    teacher: TeacherSection = TeacherSection()
+    analysis: AnalysisSection = AnalysisSection()
+    generation: GenerationSection
+    training: TrainingSection = TrainingSection()
+
+    def encode(self) -> bytes:
+        """Canonical JSON of every key, defaults included."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, store: Store, ref: ArtifactRef) -> RunFile:
+        """The run file that a run was started with."""
+        return cls.model_validate_json(store.get(ref))
+
+
+def read_run_file(path: Path, overrides: dict[str, Any] | None = None) -> RunFile:
+    """Read, resolve and validate a run file. Raises ConfigurationError that names every wrong key at once.
+
+    `overrides` replaces top-level keys or dotted ones, such as `{"generation.budget": 100}`.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            "there is no such run file", where=str(path), todo="Give the path of a YAML"
+        ) from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"cannot be read as YAML: {error}", where=str(path)) from error
+    if not isinstance(content, dict):
+        raise ConfigurationError("holds no mapping of keys", where=str(path), todo="See docs/guides/run-file.md")
+    for dotted, value in (overrides or {}).items():
+        _set(content, dotted.split("."), value)
+    try:
+        resolved = RunFile.model_validate(content)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error), where=str(path), todo="See docs/guides/run-file.md") from error
+    return _with_absolute_paths(resolved, path.resolve().parent)
+
+
+def _set(content: dict[str, Any], keys: list[str], value: Any) -> None:
+    for key in keys[:-1]:
+        content = content.setdefault(key, {})
+    content[keys[-1]] = value
+
+
+def _explain(error: ValidationError) -> str:
+    lines = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].lower()}" for item in error.errors())
+    return "; ".join(lines)
+
+
+def _with_absolute_paths(section: Any, folder: Path) -> Any:
+    if isinstance(section, BaseModel):
+        fields = type(section).model_fields
+        return section.model_copy(
+            update={name: _with_absolute_paths(getattr(section, name), folder) for name in fields}
+        )
+    if isinstance(section, Path):
+        return folder / section.expanduser()
+    return section

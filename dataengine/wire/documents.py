@@ -1,0 +1,235 @@
+"""The JSON documents that events name: what one service writes into the store and another reads.
+
+Every document is frozen, refuses unknown keys, and is stored as canonical JSON, so that equal documents have equal
+digests.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dataengine.core.artifacts import ArtifactRef
+from dataengine.core.errors import ContractError
+from dataengine.core.identity import canonical_json
+from dataengine.core.ports import Store
+
+
+class Document(BaseModel):
+    """A frozen JSON document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def encode(self) -> bytes:
+        """Canonical JSON."""
+        return canonical_json(self.model_dump(mode="json", by_alias=True))
+
+    @classmethod
+    def load(cls, store: Store, ref: ArtifactRef) -> Self:
+        """Read the document that `ref` names. Raises ContractError if its content is something else."""
+        try:
+            return cls.model_validate_json(store.get(ref))
+        except ValidationError as error:
+            raise ContractError(f"is no {cls.__name__}: {error.errors()[0]['msg']}", where=ref.uri) from error
+
+
+class CheckpointDoc(Document):
+    """A checkpoint: a family's base weights, and an adapter on top unless it is the base itself."""
+
+    run: str
+    round: int
+    family: str
+    base: str
+    base_digest: str
+    adapter: dict[str, ArtifactRef] = {}
+    parent: ArtifactRef | None = None
+    dataset: ArtifactRef | None = None
+    recipe: dict[str, object] = {}
+    metrics: dict[str, float] = {}
+    samples: int = 0
+    seconds: float = 0.0
+    code_version: str = ""
+
+
+class Score(Document):
+    """A score in [0, 1] over `n` answered questions, with its 95 % interval."""
+
+    n: int
+    accuracy: float
+    interval: tuple[float, float]
+    unanswered: int = 0
+    chance: float = 0.0
+
+
+class SplitScores(Document):
+    """The scores of one split."""
+
+    overall: Score
+    by_type: dict[str, Score]
+
+
+class EvaluationDoc(Document):
+    """What a checkpoint scored on both splits, and where its predictions lie (JSONL, one `Prediction` a line).
+
+    `questions_digest` is over every question asked, `prompt_digest` over the prompt's template and mode.
+    """
+
+    run: str
+    round: int
+    checkpoint: ArtifactRef
+    benchmark: str
+    mode: str
+    diagnose: SplitScores
+    report: SplitScores
+    diagnose_predictions: ArtifactRef
+    report_predictions: ArtifactRef
+    questions_digest: str
+    prompt_digest: str
+    seconds: float
+    code_version: str
+
+
+class Prediction(Document):
+    """One line of a predictions file: the question, what the student said, and what the scorer made of it.
+
+    `score` is None where the student did not answer; `reason` then says why.
+    """
+
+    question_id: str
+    split: str
+    picture: str
+    picture_digest: str = ""
+    question: str
+    question_type: str
+    choices: tuple[str, ...] = ()
+    gold: str
+    raw: str
+    read_as: str
+    score: float | None
+    losses: tuple[float, ...] = ()
+    answered_by: str = ""
+    reason: str = ""
+
+
+class Comparison(Document):
+    """A paired test between two checkpoints on the same questions: `gained` were wrong and are right now, `lost` the
+    reverse; `difference` is in accuracy, with its 95 % interval; `p` is the exact McNemar test's."""
+
+    n: int
+    gained: int
+    lost: int
+    difference: float
+    interval: tuple[float, float]
+    p: float
+
+
+class BadCase(Document):
+    """A question of the diagnose split that the student got wrong."""
+
+    question_id: str
+    question: str
+    question_type: str
+    picture: str
+    choices: tuple[str, ...]
+    gold: str
+    answered: str
+
+
+class AnalysisDoc(Document):
+    """The analyzer's decision after one evaluation: the pure function's inputs and its outcome.
+
+    `weights` sum to 1 over the question types; `bad_cases` names the de-duplicated pool (JSONL of `BadCase`).
+    `decision` is "turn" or "rest"; `best` is the best checkpoint seen, `best_round` its round.
+    """
+
+    run: str
+    round: int
+    evaluation: ArtifactRef
+    checkpoint: ArtifactRef
+    decision: str
+    reason: str
+    promoted: bool
+    promotion_reason: str
+    best: ArtifactRef
+    best_round: int
+    weighting: str
+    weights: dict[str, float]
+    bad_cases: ArtifactRef
+    bad_case_counts: dict[str, int]
+    against_base: dict[str, Comparison]
+    against_best: dict[str, Comparison]
+    gain_per_sample: dict[str, float] = {}
+    code_version: str = ""
+
+
+class PlannedQuery(Document):
+    """One request to the teacher: a picture, a question type, and the bad cases shown as examples."""
+
+    picture_id: str
+    qtype: str
+    bad_cases: tuple[str, ...]
+    seed: int
+
+
+class PlanDoc(Document):
+    """A round's generation: how many accepted samples each type shall get, and the parts that share the work."""
+
+    run: str
+    round: int
+    analysis: ArtifactRef
+    start_from: ArtifactRef
+    budget: dict[str, int]
+    parts: tuple[PlanPart, ...]
+
+
+class PlanPart(Document):
+    """One part: accepted samples wanted per type, and the queries to try, in order, until they are there."""
+
+    wanted: dict[str, int]
+    queries: tuple[PlannedQuery, ...]
+
+
+class PartDoc(Document):
+    """What one part gave: samples (JSONL), refusals (JSONL), and the teacher's use."""
+
+    run: str
+    round: int
+    part: int
+    samples: ArtifactRef
+    refusals: ArtifactRef
+    accepted: dict[str, int]
+    refused: dict[str, int]
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    teacher: str
+
+
+class DatasetDoc(Document):
+    """A round's dataset: the merged samples (JSONL) with counts per type, refusals per filter, and the teacher's use.
+
+    `earlier` names the datasets of former rounds that training uses too.
+    """
+
+    run: str
+    round: int
+    samples: ArtifactRef
+    refusals: ArtifactRef
+    accepted: dict[str, int]
+    refused: dict[str, int]
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+    teacher: str
+    earlier: tuple[ArtifactRef, ...] = ()
+
+
+def encode_lines(documents: list[Document] | list[Prediction] | list[BadCase]) -> bytes:
+    """JSON Lines of documents."""
+    return b"".join(document.encode() + b"\n" for document in documents)
+
+
+PlanDoc.model_rebuild()

@@ -1,0 +1,1 @@
+"""Generated from protos/ by `python -m protos.generate`; do not edit."""

@@ -1,0 +1,21 @@
+from dataengine.wire.generated import artifact_ref_pb2 as _artifact_ref_pb2
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class EvalDone(_message.Message):
+    __slots__ = ("run", "config", "round", "checkpoint", "evaluation")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    EVALUATION_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    config: _artifact_ref_pb2.ArtifactRef
+    round: int
+    checkpoint: _artifact_ref_pb2.ArtifactRef
+    evaluation: _artifact_ref_pb2.ArtifactRef
+    def __init__(self, run: _Optional[str] = ..., config: _Optional[_Union[_artifact_ref_pb2.ArtifactRef, _Mapping]] = ..., round: _Optional[int] = ..., checkpoint: _Optional[_Union[_artifact_ref_pb2.ArtifactRef, _Mapping]] = ..., evaluation: _Optional[_Union[_artifact_ref_pb2.ArtifactRef, _Mapping]] = ...) -> None: ...

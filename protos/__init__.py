@@ -1,0 +1,1 @@
+"""The event contract, and the command that generates code from it."""

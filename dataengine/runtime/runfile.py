@@ -217,7 +217,8 @@ def read_run_file(path: Path, overrides: dict[str, Any] | None = None) -> RunFil
         resolved = RunFile.model_validate(content)
     except ValidationError as error:
         raise ConfigurationError(_explain(error), where=str(path), todo="See docs/guides/run-file.md") from error
-    return _with_absolute_paths(resolved, path.resolve().parent)
+    absolute: RunFile = _with_absolute_paths(resolved, path.resolve().parent)
+    return absolute
 
 
 def _set(content: dict[str, Any], keys: list[str], value: Any) -> None:

@@ -69,6 +69,18 @@ class SplitScores(Document):
     by_type: dict[str, Score]
 
 
+class HeldOutDoc(Document):
+    """Fingerprints of what may not be trained on: all that the generator is told about the questions asked.
+
+    `pictures` are SHA-256 digests of encoded pictures, `appearances` 64-bit difference hashes (16 hexadecimal digits) of
+    their pixels, `questions` digests of (normalised question, picture digest), see `dataengine.core.heldout`.
+    """
+
+    pictures: frozenset[str]
+    appearances: frozenset[str]
+    questions: frozenset[str]
+
+
 class EvaluationDoc(Document):
     """What a checkpoint scored on both splits, and where its predictions lie (JSONL, one `Prediction` a line).
 
@@ -84,6 +96,7 @@ class EvaluationDoc(Document):
     report: SplitScores
     diagnose_predictions: ArtifactRef
     report_predictions: ArtifactRef
+    held_out: ArtifactRef
     questions_digest: str
     prompt_digest: str
     seconds: float

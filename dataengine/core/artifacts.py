@@ -48,7 +48,8 @@ class RunKeys:
         return f"{self.root}/config.json"
 
     def round(self, number: int, name: str) -> str:
-        """A named document of one round, such as `evaluation.json`, `analysis.json` or `checkpoint.json`."""
+        """A named document of one round: in the order they are written `plan.json`, `dataset.json`, `checkpoint.json`
+        (none but the last in round 0, the base), `evaluation.json`, `analysis.json`."""
         return f"{self.root}/rounds/{number:02d}/{name}"
 
     def part(self, number: int, part: int) -> str:

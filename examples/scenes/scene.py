@@ -120,7 +120,7 @@ class Scene:
 
 
 def sample(rng: random.Random) -> Scene:
-    """Draw a scene: a person, a sign, one kind of object 1 to 4 times in one color, and 1 to 3 other kinds once each."""
+    """Draw a scene: a person, a sign, one kind of object 1 to 4 times in one color, 1 to 3 other kinds once each."""
     count = rng.randint(1, 4)
     kinds = rng.sample(KINDS, 1 + rng.randint(1, 3))
     named = [(rng.choice(PERSONS), rng.choice(ACTIVITIES)), ("sign", rng.choice(SIGN_WORDS))]

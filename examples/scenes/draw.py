@@ -1,0 +1,53 @@
+"""Draw a scene: place, then things as stickers, then the weather over everything."""
+
+from __future__ import annotations
+
+import random
+from functools import lru_cache
+
+from PIL import Image, ImageDraw
+
+from examples.scenes.backgrounds import background
+from examples.scenes.pen import PAINT, Pen
+from examples.scenes.persons import person
+from examples.scenes.scene import PERSONS, SIDE, Scene
+from examples.scenes.sprites import DRAW, sign
+from examples.scenes.weather import cover, light
+
+
+def draw(scene: Scene) -> Image.Image:
+    """The picture of the scene: RGB, 192 x 192. Same scene, same pixels."""
+    rng = random.Random(scene.look)
+    picture = light(background(scene.place, rng), scene.weather, rng)
+    for thing in scene.things:
+        sticker = _sticker(thing.kind, thing.detail, thing.kind in DRAW and rng.random() < 0.5)
+        size = thing.size
+        shrunk = sticker.resize((size, size), Image.Resampling.BOX)
+        left, top, _, _ = thing.box
+        picture.paste(shrunk, (left, top), shrunk)
+    return cover(picture, scene.weather, rng)
+
+
+@lru_cache(maxsize=512)
+def _sticker(kind: str, detail: str, flipped: bool) -> Image.Image:
+    if kind == "sign":
+        pen = sign(detail)
+    elif kind in PERSONS:
+        pen = person(kind, detail)
+    else:
+        pen = Pen()
+        DRAW[kind](pen, PAINT[detail])
+    sticker = pen.sticker()
+    return sticker.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else sticker
+
+
+def contact_sheet(scenes: list[Scene], columns: int = 4, factor: int = 1) -> Image.Image:
+    """Many pictures on one sheet, for a person to look at."""
+    side = SIDE * factor
+    rows = -(-len(scenes) // columns)
+    sheet = Image.new("RGB", (columns * side, rows * side), "white")
+    for i, scene in enumerate(scenes):
+        tile = draw(scene).resize((side, side))
+        ImageDraw.Draw(tile).rectangle((0, 0, side - 1, side - 1), outline=(0, 0, 0))
+        sheet.paste(tile, (i % columns * side, i // columns * side))
+    return sheet

@@ -1,0 +1,1 @@
+"""The outside: one foreign library, one file."""

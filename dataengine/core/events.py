@@ -1,7 +1,7 @@
 """The events: past-tense facts about a run. Topic = proto message = class, here in the order of the loop.
 
-Which round an event belongs to: round 0 is the untouched base. Its weakness-report (round 0) asks for the data of round 1:
-generation-task, generation-done, data-ready, and the checkpoint trained on it are all of round 1.
+Which round an event belongs to: round 0 is the untouched base. Its weakness-report (round 0) asks for the data of
+round 1: generation-task, generation-done, data-ready, and the checkpoint trained on it are all of round 1.
 """
 
 from __future__ import annotations
@@ -58,8 +58,11 @@ class EvalDone(_OfRound):
 
 @dataclass(frozen=True, slots=True)
 class WeaknessReport(_OfRound):
-    """The loop turns again: what follows from this event is of round `round` + 1. `analysis` names the decision with its weights, budget and bad-case pool;
-    `start_from` names the checkpoint that the next training starts from (the best so far)."""
+    """The loop turns again: what follows from this event is of round `round` + 1.
+
+    `analysis` names the decision with its weights and its pool of bad cases; `start_from` names the checkpoint that the
+    next training starts from (the best so far).
+    """
 
     analysis: ArtifactRef
     start_from: ArtifactRef
@@ -68,7 +71,9 @@ class WeaknessReport(_OfRound):
 
 @dataclass(frozen=True, slots=True)
 class GenerationTask(_OfRound):
-    """One part of the generation for round `round` (asked for by the weakness-report of the round before). `plan` names the plan, `part` the piece of it (from 0, of `parts`)."""
+    """One part of the generation for round `round`, which the weakness-report of the round before asked for.
+
+    `plan` names the plan, `part` the piece of it (from 0, of `parts`)."""
 
     plan: ArtifactRef
     part: int

@@ -1,0 +1,42 @@
+"""The large bootstrap does what the small one does."""
+
+import random
+
+import pytest
+
+from dataengine.core.resampling import clustered_mean_interval
+from services.evaluator.scoring.bootstrap import cluster_totals, mean_interval, mean_standard_error
+
+
+def rows(n: int) -> tuple[list[float], list[int]]:
+    generator = random.Random(7)
+    return [generator.choice([0.0, 0.3, 0.6, 0.9, 1.0]) for _ in range(n)], [
+        generator.randrange(n // 5) for _ in range(n)
+    ]
+
+
+def test_it_agrees_with_the_small_one() -> None:
+    values, clusters = rows(500)
+    assert mean_interval(values, clusters, resamples=4000) == pytest.approx(
+        clustered_mean_interval(values, clusters, resamples=4000), abs=0.01
+    )
+
+
+def test_the_order_of_the_rows_changes_nothing_and_a_seed_fixes_it() -> None:
+    values, clusters = rows(100)
+    assert mean_interval(values, clusters) == mean_interval(values[::-1], clusters[::-1])
+    assert mean_interval(values, clusters) != mean_interval(values, clusters, seed=1)
+
+
+def test_the_standard_error_fits_the_interval() -> None:
+    values, clusters = rows(2000)
+    low, high = mean_interval(values, clusters)
+    assert (high - low) / 2 == pytest.approx(1.96 * mean_standard_error(values, clusters), rel=0.1)
+    assert mean_standard_error([0.0, 1.0], ["a", "a"]) == 0.0
+
+
+def test_values_without_clusters_are_refused() -> None:
+    with pytest.raises(ValueError, match="nothing"):
+        mean_interval([], [])
+    with pytest.raises(ValueError, match="its cluster"):
+        cluster_totals([[1.0]], ["a", "b"])

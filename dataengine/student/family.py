@@ -1,0 +1,86 @@
+"""What a model family is: everything that serving and training must agree on, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from PIL import Image
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of prompt text. ``learned``: training takes its loss here (it is an answer)."""
+
+    text: str
+    learned: bool = False
+
+
+class Family(Protocol):
+    """A kind of student. A family holds no weights: it knows how to load them and how to speak to them.
+
+    Sizes below: N pictures, T picture tokens per picture, V the vision tower's width, H the language model's width.
+    """
+
+    @property
+    def name(self) -> str:
+        """The registry's name."""
+
+    @property
+    def picture_token(self) -> str:
+        """The token text that stands for one place of the picture in the prompt."""
+
+    @property
+    def picture_tokens(self) -> int:
+        """T: how many such places one picture fills."""
+
+    @property
+    def lora_targets(self) -> str:
+        """Regular expression over module names (peft's form) for every linear layer that LoRA adapts by default."""
+
+    @property
+    def projector(self) -> str:
+        """Name prefix of the projector's parameters: trained in full beside LoRA, at a learning rate of its own."""
+
+    @property
+    def vision(self) -> str:
+        """Name prefix of the vision tower's parameters: frozen unless a recipe says otherwise."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The precision in which the family is served."""
+
+    def load_model(self, base: Path) -> PreTrainedModel:
+        """The model on the CPU, in ``dtype``, in evaluation mode.
+
+        Raises OSError where files are missing, ValueError where they are not this family's.
+        """
+
+    def load_tokenizer(self, base: Path) -> PreTrainedTokenizerBase:
+        """The tokenizer that belongs to the weights; pad and end tokens are set."""
+
+    def pixels(self, picture: Image.Image) -> torch.Tensor:
+        """The picture as the tower wants it: float32, (3, height, width)."""
+
+    def prompt(self, turns: Sequence[tuple[str, str | None]]) -> list[Piece]:
+        """The dialogue as text with the picture's places before the first question.
+
+        A turn is (question, answer); None in the last turn asks for an answer: the text then ends where it begins.
+        """
+
+    def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        """Run the vision tower: (N, 3, height, width) to (N, T, V). Does not depend on LoRA or projector."""
+
+    def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:
+        """Run the projector: (N, T, V) to (N, T, H)."""
+
+
+def embed(model: PreTrainedModel, ids: torch.Tensor, picture_token_id: int, projected: torch.Tensor) -> torch.Tensor:
+    """Embeddings of (N, L) token ids with the picture's places filled, in order, from ``projected`` (N, T, H)."""
+    embeddings: torch.Tensor = model.get_input_embeddings()(ids)
+    places = (ids == picture_token_id).unsqueeze(-1)
+    return embeddings.masked_scatter(places, projected.to(embeddings.dtype))

@@ -1,0 +1,138 @@
+"""The embedded student: a LLaVA of a few million parameters, built from a configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from PIL import Image
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from transformers import (
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
+)
+
+from dataengine.student.family import Piece
+
+SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "<image>")
+LETTERS = ("A", "B", "C", "D", "E", "F")
+"""Option letters are tokens of their own, apart from the article; all other text is lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class TinyLlava:
+    """CLIP tower of one patch per grid cell (9 patches), two-layer projector, Llama of four layers."""
+
+    name: str = "tiny-llava"
+    side: int = 96
+    patch: int = 32
+    picture_token: str = "<image>"
+    lora_targets: str = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
+    projector: str = "model.multi_modal_projector"
+    vision: str = "model.vision_tower"
+
+    @property
+    def picture_tokens(self) -> int:
+        """One per patch."""
+        return (self.side // self.patch) ** 2
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Single precision: the model is so small that conversions would cost more than they save."""
+        return torch.float32
+
+    def load_model(self, base: Path) -> PreTrainedModel:
+        """See Family."""
+        kind = json.loads((base / "config.json").read_text())
+        if kind.get("model_type") != "llava":
+            raise ValueError(f"{base}: model_type is {kind.get('model_type')!r}, not 'llava'")
+        model = LlavaForConditionalGeneration.from_pretrained(base, dtype=self.dtype, local_files_only=True)
+        return cast(PreTrainedModel, model.eval())
+
+    def load_tokenizer(self, base: Path) -> PreTrainedTokenizerBase:
+        """See Family."""
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(base, local_files_only=True)
+        tokenizer.padding_side = "left"
+        return cast(PreTrainedTokenizerBase, tokenizer)
+
+    def pixels(self, picture: Image.Image) -> torch.Tensor:
+        """Squeezed to the tower's side, scaled to -1..1."""
+        small = picture.convert("RGB").resize((self.side, self.side), Image.Resampling.BOX)
+        array = np.asarray(small, dtype=np.float32) / 127.5 - 1.0
+        return torch.from_numpy(array).permute(2, 0, 1).contiguous()
+
+    def prompt(self, turns: Sequence[tuple[str, str | None]]) -> list[Piece]:
+        """``<s>USER: <image>\\nquestion ASSISTANT: answer</s>``, further turns appended."""
+        pieces: list[Piece] = []
+        for i, (question, answer) in enumerate(turns):
+            head = f"<s>USER: {self.picture_token * self.picture_tokens}\n" if i == 0 else "USER: "
+            pieces.append(Piece(f"{head}{question} ASSISTANT:"))
+            if answer is not None:
+                pieces.append(Piece(f"{answer}</s>", learned=True))
+        return pieces
+
+    def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+        """The tower's last layer without the class token."""
+        tower = model.get_submodule(self.vision)
+        hidden: torch.Tensor = tower(pixel_values=pixels).last_hidden_state
+        return hidden[:, 1:]
+
+    def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:
+        """The two-layer projector."""
+        projected: torch.Tensor = model.get_submodule(self.projector)(seen)
+        return projected
+
+
+def build_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
+    """Words as tokens, any other ASCII word letter by letter; lower case but for option letters."""
+    letters = [chr(c) for c in range(33, 127) if not chr(c).isupper()]
+    vocabulary = [*SPECIAL, *LETTERS, *letters, *(f"##{c}" for c in letters), *sorted({w.lower() for w in words})]
+    ids = {token: i for i, token in enumerate(dict.fromkeys(vocabulary))}
+    inner = Tokenizer(models.WordPiece(ids, unk_token="<unk>", max_input_chars_per_word=64))
+    inner.normalizer = normalizers.BertNormalizer(lowercase=True)
+    inner.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    inner.decoder = decoders.WordPiece()
+    inner.add_special_tokens([AddedToken(t, normalized=False) for t in SPECIAL])
+    inner.add_tokens([AddedToken(t, single_word=True, normalized=False) for t in LETTERS])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner,
+        pad_token="<pad>",
+        unk_token="<unk>",
+        bos_token="<s>",
+        eos_token="</s>",
+        additional_special_tokens=["<image>"],
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def build_model(tokenizer: PreTrainedTokenizerBase, *, family: TinyLlava, seed: int, vision_width: int = 192,
+                vision_layers: int = 3, width: int = 160, layers: int = 4) -> LlavaForConditionalGeneration:
+    """The model with random weights, drawn from the seed."""
+    torch.manual_seed(seed)
+    vision = CLIPVisionConfig(
+        hidden_size=vision_width, intermediate_size=512, num_hidden_layers=vision_layers, num_attention_heads=vision_width // 32,
+        image_size=family.side, patch_size=family.patch, projection_dim=vision_width,
+    )
+    language = LlamaConfig(
+        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=448, num_hidden_layers=layers,
+        num_attention_heads=width // 32, num_key_value_heads=width // 32, max_position_embeddings=512,
+        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        tie_word_embeddings=True,
+    )
+    config = LlavaConfig(
+        vision_config=vision, text_config=language, image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-1, vision_feature_select_strategy="default", image_seq_length=family.picture_tokens,
+        tie_word_embeddings=True,
+    )
+    return LlavaForConditionalGeneration(config)

@@ -1,0 +1,50 @@
+"""A scene's facts as sentences: what base training and replay show beside questions."""
+
+from __future__ import annotations
+
+import random
+
+from examples.scenes.questions import relation
+from examples.scenes.scene import CELLS, PERSONS, PLACE_PHRASES, Scene, Thing
+
+Turn = tuple[str, str]
+"""A question or instruction, and the answer to it."""
+
+
+def description(scene: Scene) -> Turn:
+    """The whole picture, cell by cell, then place and weather."""
+    by_cell = {t.cell: t.phrase for t in scene.things}
+    cells = [f"{name}: {by_cell.get(i, 'nothing')}" for i, name in enumerate(CELLS)]
+    return "Describe the picture.", ". ".join([*cells, PLACE_PHRASES[scene.place], f"it is {scene.weather}"]) + "."
+
+
+def about(scene: Scene, rng: random.Random) -> Turn:
+    """One nameable thing, told in a sentence: where it is and what it looks like, does or says."""
+    thing = rng.choice(scene.unique)
+    return f"Tell me about the {thing.kind}.", told(thing)
+
+
+def told(thing: Thing) -> str:
+    """All facts about one thing."""
+    if thing.kind == "sign":
+        fact = f"the sign says {thing.detail}"
+    elif thing.kind in PERSONS:
+        fact = f"the {thing.kind} is {thing.detail}"
+    else:
+        fact = f"the {thing.kind} is {thing.detail}"
+    return f"{fact}. it is in the {CELLS[thing.cell]}."
+
+
+def compared(scene: Scene, rng: random.Random) -> Turn | None:
+    """How two nameable things in one row or column lie to each other."""
+    pairs = [(a, b, r) for a in scene.unique for b in scene.unique if a is not b and (r := relation(a, b))]
+    if not pairs:
+        return None
+    first, second, where = rng.choice(pairs)
+    return f"Compare the {first.kind} and the {second.kind}.", f"the {first.kind} is {where}."
+
+
+def cell(scene: Scene, rng: random.Random) -> Turn:
+    """What one cell holds, told in a sentence."""
+    thing = rng.choice(scene.things)
+    return f"Look in the {CELLS[thing.cell]}.", f"there is {thing.phrase}."

@@ -1,0 +1,91 @@
+"""Train the embedded student's base weights on the world: tower, then descriptions, then questions.
+
+    python -m examples.scenes.train_base --cache .cache/scenes --out examples/scenes/base
+
+Seeded; every stage leaves its result in the cache and goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dataengine.student.tiny_llava import TinyLlava, build_model, build_tokenizer
+from examples.scenes.base_pictures import base_pictures, base_scene
+from examples.scenes.questions import QUESTION_TYPES
+from examples.scenes.train_language import Stage, World, by_likelihood, train
+from examples.scenes.train_tower import labels, to_pixels, train_tower
+from examples.scenes.words import words
+
+log = logging.getLogger(__name__)
+
+HELD_OUT = 1000
+"""The last so many base pictures are not trained on; progress is measured on them."""
+
+DESCRIBE = Stage("describe", steps=1500, lr=2e-3, short=0, long=48, shares={})
+QUESTIONS = Stage(
+    "questions",
+    steps=4000,
+    lr=1.5e-3,
+    short=192,
+    long=16,
+    shares={
+        "about": 0.25,
+        "cell": 0.15,
+        "q1": 0.12,
+        "q3": 0.15,
+        "q5": 0.15,
+        "q2": 0.1,
+        "compared": 0.02,
+        "q4": 0.001,
+        "q6": 0.002,
+        "q7": 0.0005,
+        "q8": 0.0005,
+        "q9": 0.0005,
+    },
+)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", type=Path, default=Path(".cache/scenes"))
+    parser.add_argument("--out", type=Path, default=Path("examples/scenes/base"))
+    parser.add_argument("--pictures", type=int, default=30_000)
+    parser.add_argument("--tower-steps", type=int, default=2500)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    family = TinyLlava()
+    tokenizer = build_tokenizer(words())
+    model = build_model(tokenizer, family=family, seed=options.seed)
+    pictures = base_pictures(options.seed, options.pictures, options.cache)
+    tower = options.cache / "tower.pt"
+    if not tower.exists():
+        table = np.stack([labels(base_scene(options.seed, i)) for i in range(options.pictures)])
+        train_tower(
+            model, pictures[:-HELD_OUT], table[:-HELD_OUT], steps=options.tower_steps, batch=128, lr=1e-3, seed=options.seed
+        )
+        torch.save(model.model.vision_tower.state_dict(), tower)
+    model.model.vision_tower.load_state_dict(torch.load(tower, weights_only=True))
+    with torch.inference_mode():
+        chunks = [family.look(model, to_pixels(pictures[i : i + 500])) for i in range(0, options.pictures, 500)]
+    seen = torch.cat(chunks).clone()
+    world, held_out = World(options.seed, seen[:-HELD_OUT]), World(options.seed, seen)
+
+    def check(step: int) -> None:
+        scores = by_likelihood(model, family, tokenizer, held_out, 100)
+        log.info("step %d %s", step, " ".join(f"{QUESTION_TYPES[k]}:{v:.2f}" for k, v in scores.items()))
+
+    for stage in (DESCRIBE, QUESTIONS):
+        train(model, family, tokenizer, world, stage, options.cache / f"{stage.name}.pt", check)
+    model.save_pretrained(options.out)
+    tokenizer.save_pretrained(options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The words that the embedded student's tokenizer keeps whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from examples.scenes.questions import FINDS, NEEDS, NUMBERS, RELATIONS
+from examples.scenes.scene import ACTIVITIES, CELLS, COLORS, KINDS, PERSONS, PLACES, SIGN_WORDS, WEATHERS
+
+COMMON = """
+a about above after all an and answer any are as assistant at be been before behind below beside between big black both brown but
+by can center choices circle color colors compare compared contain contains correct could describe different directly do does doing
+down each else find five following four from front gray given green has have here how i image in inside inside into is it kind large
+left letter like look many me middle more most name near need next no none not nothing number object objects of on one only option
+or orange other out outside over person phrase photo picture pink place present question rectangle red right same says say seen shape
+shapes shown sign single six small some tell ten than that the their them there these they thing things this three to top triangle
+two type under up use user using was what when where which who whose why will with word would yellow yes you zero bottom based
+true false color colour background white blue teal single shows show side corner using best please
+"""
+
+
+def words() -> Iterator[str]:
+    """Every whole word, lower case, possibly repeated."""
+    lists = (PLACES, WEATHERS, PERSONS, ACTIVITIES, SIGN_WORDS, KINDS, COLORS, CELLS, NUMBERS, RELATIONS)
+    texts = [COMMON, *(t for values in lists for t in values), *NEEDS.values(), *FINDS.values()]
+    texts += [f"{kind}s" for kind in KINDS]
+    for text in texts:
+        yield from re.findall(r"[a-z]+", text.lower())

@@ -1,0 +1,214 @@
+"""The one consume loop: begin in the ledger → handler → finish → publish → commit the offset.
+
+A handler takes one event and returns the events that follow. It never publishes, commits, sleeps or retries; all of
+that is here, so that every service fails and recovers in the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from dataengine.core.errors import Cancelled, ContractError, Rejected, Retryable
+from dataengine.core.events import Event
+from dataengine.core.ports import Attempt, Bus, Delivery, Ledger, Message, Subscription
+from dataengine.wire.events import Trace, decode, encode
+
+Handler = Callable[[Event], Awaitable[Sequence[Event]]]
+STEPS = ("received", "begun", "handled", "finished", "published", "committed")
+PARKED = "parked"
+"""The topic of events that are set aside with their error."""
+
+
+class Observer(Protocol):
+    """Told of every step of every event, for metrics, and for tests that kill the process at a step."""
+
+    def __call__(self, consumer: str, step: str, topic: str) -> None:
+        """`step` is one of STEPS, or an outcome: republished, parked, retried, failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to keep trying. A Retryable error is tried for ever, `first` to `longest` seconds apart; a bug at most
+    `attempts` times, crashes included."""
+
+    attempts: int = 3
+    first: float = 0.5
+    longest: float = 30.0
+
+    def delay(self, failures: int, at_least: float = 0.0) -> float:
+        """Seconds to wait after so many failures in a row."""
+        return max(at_least, min(self.longest, self.first * 2.0 ** min(failures - 1, 16)))
+
+
+def _unobserved(consumer: str, step: str, topic: str) -> None:
+    """Nobody watches."""
+
+
+class Worker:
+    """Runs the handlers of one consumer (a service) over the bus until told to stop."""
+
+    def __init__(
+        self,
+        consumer: str,
+        bus: Bus,
+        ledger: Ledger,
+        handlers: Mapping[str, Handler],
+        *,
+        concurrency: int = 1,
+        patience: Patience = Patience(),
+        observer: Observer = _unobserved,
+    ) -> None:
+        self._consumer = consumer
+        self._bus = bus
+        self._ledger = ledger
+        self._handlers = handlers
+        self._concurrency = concurrency
+        self._patience = patience
+        self._observe = observer
+        self._log = structlog.get_logger(service=consumer)
+
+    async def run(self) -> None:
+        """Consume until cancelled; open deliveries are then released, and what was begun is begun again elsewhere."""
+        subscription = await self._bus.subscribe(self._consumer, sorted(self._handlers))
+        open_tasks: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                delivery = await self._next(subscription, open_tasks)
+                task = asyncio.create_task(self._process(delivery))
+                open_tasks.add(task)
+        finally:
+            for task in open_tasks:
+                task.cancel()
+            await asyncio.gather(*open_tasks, return_exceptions=True)
+            await subscription.close()
+
+    async def _next(self, subscription: Subscription, open_tasks: set[asyncio.Task[None]]) -> Delivery:
+        """The next delivery, once fewer than `concurrency` are open. A task that died of a bug in here is raised."""
+        while len(open_tasks) >= self._concurrency:
+            await asyncio.wait(open_tasks, return_when=asyncio.FIRST_COMPLETED)
+            _reap(open_tasks)
+        waiting = asyncio.ensure_future(subscription.next())
+        try:
+            while not waiting.done():
+                await asyncio.wait({waiting, *open_tasks}, return_when=asyncio.FIRST_COMPLETED)
+                _reap(open_tasks)
+        except BaseException:
+            waiting.cancel()
+            raise
+        return waiting.result()
+
+    async def _process(self, delivery: Delivery) -> None:
+        message = delivery.message
+        self._observe(self._consumer, "received", message.topic)
+        try:
+            event = decode(message)
+        except ContractError as error:
+            await self._park(message, error)
+            await delivery.commit()
+            return
+        trace = Trace.parse(message.headers.get("traceparent", "")).child()
+        fields = {"run": event.run, "round": event.round, "event": event.event_id, "trace": trace.trace_id}
+        with structlog.contextvars.bound_contextvars(topic=event.topic, **fields):
+            try:
+                await self._settle(delivery, event, trace)
+            except asyncio.CancelledError:
+                await delivery.release()
+                raise
+
+    async def _settle(self, delivery: Delivery, event: Event, trace: Trace) -> None:
+        """Try until the event has had its effect or is parked; then commit."""
+        failures = 0
+        while not delivery.lost:
+            try:
+                await self._attempt(delivery, event, trace)
+                return
+            except Retryable as error:
+                failures += 1
+                self._observe(self._consumer, "retried", event.topic)
+                await self._wait(error, failures)
+
+    async def _wait(self, error: Retryable, failures: int) -> None:
+        delay = self._patience.delay(failures, error.after)
+        self._log.warning("the world is not ready", error=str(error), again_in_seconds=round(delay, 1))
+        await asyncio.sleep(delay)
+
+    async def _insist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Repeat one step of the bookkeeping until the bus or the ledger is back; the work itself is not repeated."""
+        failures = 0
+        while True:
+            try:
+                return await step()
+            except Retryable as error:
+                failures += 1
+                await self._wait(error, failures)
+
+    async def _attempt(self, delivery: Delivery, event: Event, trace: Trace) -> None:
+        attempt = await self._ledger.begin(self._consumer, event.event_id)
+        self._observe(self._consumer, "begun", event.topic)
+        outputs = attempt.outputs
+        if outputs is not None:
+            self._observe(self._consumer, "republished", event.topic)
+        else:
+            outputs = await self._work(delivery, event, attempt, trace)
+            if delivery.lost:
+                return
+            done = outputs
+            await self._insist(lambda: self._ledger.finish(self._consumer, event.event_id, done))
+            self._observe(self._consumer, "finished", event.topic)
+        if outputs:
+            following = outputs
+            await self._insist(lambda: self._bus.publish(following))
+        self._observe(self._consumer, "published", event.topic)
+        await delivery.commit()
+        self._observe(self._consumer, "committed", event.topic)
+
+    async def _work(self, delivery: Delivery, event: Event, attempt: Attempt, trace: Trace) -> tuple[Message, ...]:
+        """What follows from the event; nothing if it had to be parked."""
+        if attempt.number > self._patience.attempts:
+            tried = f"given up after {self._patience.attempts} attempts that failed or crashed"
+            await self._park(delivery.message, Rejected(tried, where=event.topic))
+            return ()
+        try:
+            events = await self._handlers[event.topic](event)
+            messages = tuple(encode(following, self._consumer, trace) for following in events)
+        except (Retryable, Cancelled, asyncio.CancelledError):
+            await asyncio.shield(self._ledger.forgive(self._consumer, event.event_id))
+            raise
+        except Rejected as error:
+            await self._park(delivery.message, error)
+            return ()
+        except Exception as error:  # the one broad except: a bug in a handler must not end the service
+            self._log.exception("a handler failed", attempt=attempt.number)
+            self._observe(self._consumer, "failed", event.topic)
+            raise _Bug(repr(error), where=event.topic) from error
+        self._observe(self._consumer, "handled", event.topic)
+        return messages
+
+    async def _park(self, message: Message, error: Exception) -> None:
+        headers = {
+            **message.headers,
+            "parked_by": self._consumer,
+            "parked_topic": message.topic,
+            "parked_error": str(error)[:2000],
+            "parked_error_type": type(error).__name__,
+        }
+        parked = [Message(PARKED, message.key, message.value, headers)]
+        await self._insist(lambda: self._bus.publish(parked))
+        self._observe(self._consumer, PARKED, message.topic)
+        self._log.error("parked", topic=message.topic, error=str(error))
+
+
+class _Bug(Retryable):
+    """A handler's unforeseen failure, on its way to the next attempt. It was counted, and is not forgiven."""
+
+
+def _reap(tasks: set[asyncio.Task[None]]) -> None:
+    for task in [task for task in tasks if task.done()]:
+        tasks.discard(task)
+        if not task.cancelled():
+            task.result()

@@ -1,0 +1,196 @@
+"""The worker: every event has its effect once, whatever fails in between."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from dataengine.adapters.sqlite_bus import SqliteBus
+from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.core.artifacts import ArtifactRef
+from dataengine.core.errors import Rejected, Retryable
+from dataengine.core.events import CheckpointReady, EvalDone, Event
+from dataengine.core.ports import Message
+from dataengine.runtime.worker import PARKED, STEPS, Patience, Worker
+from dataengine.wire.events import decode, encode
+
+REF = ArtifactRef("artifact://runs/r/config.json", "0" * 64, 2)
+READY = CheckpointReady("r", REF, 0, REF)
+DONE = EvalDone("r", REF, 0, REF, REF)
+QUICK = Patience(attempts=3, first=0.01, longest=0.02)
+PATIENCE_SECONDS = 20.0
+
+
+class Loop:
+    """One bus, one ledger, one handler, and workers that can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bus = SqliteBus(folder / "bus.sqlite")
+        self.ledger = SqliteLedger(folder / "bus.sqlite")
+        self.handled = 0
+
+    def worker(self, answer: Callable[[Event], Awaitable[Sequence[Event]]], **options: object) -> Worker:
+        async def counted(event: Event) -> Sequence[Event]:
+            self.handled += 1
+            return await answer(event)
+
+        return Worker("evaluator", self.bus, self.ledger, {"checkpoint-ready": counted}, patience=QUICK, **options)  # type: ignore[arg-type]
+
+    async def until_committed(self, worker: Worker) -> None:
+        task = asyncio.create_task(worker.run())
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while (await self.bus.lag("evaluator", ["checkpoint-ready"]))["checkpoint-ready"]:
+                    if task.done():
+                        task.result()
+                    await asyncio.sleep(0.01)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def published(self, topic: str) -> list[Message]:
+        return list(await self.bus.history([topic]))
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Loop:
+    return Loop(tmp_path)
+
+
+async def done(event: Event) -> Sequence[Event]:
+    return [DONE]
+
+
+async def test_what_a_handler_returns_is_published(loop: Loop) -> None:
+    await loop.bus.publish([encode(READY, "test")])
+    await loop.until_committed(loop.worker(done))
+    assert [decode(message) for message in await loop.published("eval-done")] == [DONE]
+
+
+async def test_what_follows_carries_the_trace_of_what_it_follows_from(loop: Loop) -> None:
+    message = encode(READY, "test")
+    await loop.bus.publish([message])
+    await loop.until_committed(loop.worker(done))
+    (following,) = await loop.published("eval-done")
+    assert following.headers["traceparent"].split("-")[1] == message.headers["traceparent"].split("-")[1]
+    assert following.headers["ce_source"] == "/dataengine/evaluator"
+
+
+async def test_a_duplicate_is_not_worked_on_again_but_its_outcome_is_told_again(loop: Loop) -> None:
+    await loop.bus.publish([encode(READY, "test"), encode(READY, "test")])
+    await loop.until_committed(loop.worker(done))
+    assert loop.handled == 1
+    assert {message.headers["ce_id"] for message in await loop.published("eval-done")} == {DONE.event_id}
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing in the worker may catch it."""
+
+
+@pytest.mark.parametrize("step", STEPS[:-1])
+async def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(loop: Loop, step: str) -> None:
+    def kill(consumer: str, seen: str, topic: str) -> None:
+        if seen == step:
+            raise Killed
+
+    await loop.bus.publish([encode(READY, "test")])
+    with pytest.raises(Killed):
+        await loop.until_committed(loop.worker(done, observer=kill))
+    await loop.until_committed(loop.worker(done))
+    assert {message.headers["ce_id"] for message in await loop.published("eval-done")} == {DONE.event_id}
+    assert not await loop.published(PARKED)
+    assert loop.handled == (1 if step in ("received", "begun", "finished", "published") else 2)
+
+
+async def test_when_the_world_is_not_ready_it_is_tried_until_it_is(loop: Loop) -> None:
+    async def late(event: Event) -> Sequence[Event]:
+        if loop.handled < 10:
+            raise Retryable("the student is down")
+        return [DONE]
+
+    await loop.bus.publish([encode(READY, "test")])
+    await loop.until_committed(loop.worker(late))
+    assert loop.handled == 10
+    assert not await loop.published(PARKED)
+
+
+async def test_what_can_never_succeed_is_parked_with_its_error(loop: Loop) -> None:
+    async def never(event: Event) -> Sequence[Event]:
+        raise Rejected("there is no such benchmark", where="seed-bunch")
+
+    await loop.bus.publish([encode(READY, "test")])
+    await loop.until_committed(loop.worker(never))
+    (parked,) = await loop.published(PARKED)
+    assert loop.handled == 1
+    assert parked.headers["parked_error"] == "seed-bunch: there is no such benchmark"
+    assert parked.headers["parked_topic"] == "checkpoint-ready"
+    assert decode(Message("checkpoint-ready", parked.key, parked.value, parked.headers)) == READY
+
+
+async def test_a_bug_is_tried_three_times_and_then_parked(loop: Loop) -> None:
+    async def buggy(event: Event) -> Sequence[Event]:
+        raise ZeroDivisionError
+
+    await loop.bus.publish([encode(READY, "test")])
+    await loop.until_committed(loop.worker(buggy))
+    assert loop.handled == 3
+    assert len(await loop.published(PARKED)) == 1
+
+
+async def test_crashes_count_as_attempts(loop: Loop) -> None:
+    async def crash(event: Event) -> Sequence[Event]:
+        raise Killed
+
+    await loop.bus.publish([encode(READY, "test")])
+    for _ in range(3):
+        with pytest.raises(Killed):
+            await loop.until_committed(loop.worker(crash))
+    await loop.until_committed(loop.worker(crash))
+    assert loop.handled == 3
+    assert len(await loop.published(PARKED)) == 1
+
+
+async def test_a_message_that_is_no_event_is_parked_and_the_next_one_served(loop: Loop) -> None:
+    await loop.bus.publish([Message("checkpoint-ready", "r", b"\xff\xff\xff"), encode(READY, "test")])
+    await loop.until_committed(loop.worker(done))
+    assert len(await loop.published(PARKED)) == 1
+    assert len(await loop.published("eval-done")) == 1
+
+
+async def test_being_told_to_stop_does_not_count_against_the_event(loop: Loop) -> None:
+    started = asyncio.Event()
+
+    async def long(event: Event) -> Sequence[Event]:
+        started.set()
+        await asyncio.sleep(PATIENCE_SECONDS)
+        return []
+
+    await loop.bus.publish([encode(READY, "test")])
+    task = asyncio.create_task(loop.worker(long).run())
+    await started.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (await loop.ledger.begin("evaluator", READY.event_id)).number == 1
+    assert (await loop.bus.lag("evaluator", ["checkpoint-ready"]))["checkpoint-ready"] == 1
+
+
+class ShakyBus(SqliteBus):
+    """Refuses the first publications."""
+
+    refusals = 3
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise Retryable("the broker is away")
+        await super().publish(messages)
+
+
+async def test_a_broker_that_is_away_does_not_repeat_the_work(tmp_path: Path) -> None:
+    loop = Loop(tmp_path)
+    await loop.bus.publish([encode(READY, "test")])
+    loop.bus = ShakyBus(tmp_path / "bus.sqlite")
+    await loop.until_committed(loop.worker(done))
+    assert loop.handled == 1
+    assert len(await loop.published("eval-done")) == 1

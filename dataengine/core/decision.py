@@ -1,0 +1,168 @@
+"""Turn or rest, promote or roll back: the loop's decisions as pure functions of a run's history.
+
+Report-split results enter this module as `ReportComparison` and leave it as a promotion. The weights live elsewhere
+(`dataengine.core.allocation`) and cannot be given one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dataengine.core.allocation.scores import DiagnoseScore
+from dataengine.core.statistics import holm, mcnemar_exact
+
+
+class RestReason(StrEnum):
+    """Why a run rests."""
+
+    NO_WEAKNESS = "no weakness beyond noise"
+    SMALL_GAIN = "gain too small"
+    ROUNDS = "rounds spent"
+    BUDGET = "budget spent"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportComparison:
+    """Two checkpoints on the same report questions: `gained` were wrong and are right now, `lost` the reverse."""
+
+    n: int
+    gained: int
+    lost: int
+
+    @property
+    def p(self) -> float:
+        """The two-sided exact McNemar test's."""
+        return mcnemar_exact(self.lost, self.gained)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Whether a checkpoint is the new best, and why or why not, in a sentence. `regressed` names guarded types."""
+
+    promoted: bool
+    reason: str
+    regressed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """When the loop rests. `budget` is the number of samples that the whole run may buy (None: no limit), `tolerated`
+    the error rate that counts as noise of the benchmark itself (wrong labels), `alpha` the level of every test."""
+
+    rounds: int
+    patience: int = 2
+    min_gain: float = 0.0
+    alpha: float = 0.05
+    tolerated: float = 0.02
+    budget: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoundOutcome:
+    """One round that was evaluated: `promoted`, and the diagnose accuracy it added to the best before it (0 for the
+    round that evaluates the base). `bought` counts the samples generated for it."""
+
+    round: int
+    promoted: bool
+    gain: float = 0.0
+    bought: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """What `decide` looks at: the rounds so far, the base's evaluation first, and the diagnose scores of the best."""
+
+    outcomes: Sequence[RoundOutcome]
+    best: Mapping[str, DiagnoseScore]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Turn again, or rest and why. `weak` names the types that fail more often than noise explains."""
+
+    turn: bool
+    reason: str
+    weak: tuple[str, ...]
+    rest_reason: RestReason | None = None
+
+
+def promote(overall: ReportComparison, guarded: Mapping[str, ReportComparison], alpha: float = 0.05) -> Promotion:
+    """Whether a checkpoint replaces the best: better overall, and no guarded type worse.
+
+    `overall` and `guarded` compare it with the best so far on the report split. Better: gained > lost and exact
+    McNemar p <= alpha. Worse: lost > gained and p <= alpha after Holm's adjustment over the guarded types, so that
+    guarding many types does not block a promotion by chance.
+    """
+    adjusted = holm({name: comparison.p for name, comparison in guarded.items()})
+    regressed = tuple(
+        name for name, comparison in guarded.items() if comparison.lost > comparison.gained and adjusted[name] <= alpha
+    )
+    change = f"{overall.gained} gained, {overall.lost} lost of {overall.n}, p = {overall.p:.2g}"
+    if overall.gained <= overall.lost or overall.p > alpha:
+        return Promotion(False, f"not better overall ({change})", regressed)
+    if regressed:
+        return Promotion(False, f"better overall ({change}), but worse at {', '.join(regressed)}", regressed)
+    return Promotion(True, f"better overall ({change}), no guarded type worse")
+
+
+def weak_types(scores: Mapping[str, DiagnoseScore], tolerated: float, alpha: float) -> tuple[str, ...]:
+    """The types whose error is significantly above `tolerated`: exact one-sided binomial tests, Holm over the types.
+
+    p = P(X >= wrong), X ~ Binomial(n, tolerated), wrong rounded down where scores are fractional. A type that nobody
+    answered has no evidence against it and is not weak.
+    """
+    adjusted = holm({name: _binomial_upper_tail(int(s.wrong + 1e-9), s.n, tolerated) for name, s in scores.items()})
+    return tuple(name for name, p in adjusted.items() if p <= alpha)
+
+
+def decide(history: RunHistory, rules: Rules) -> Decision:
+    """Turn or rest, after the last outcome of `history`.
+
+    Rests when nothing is weak (`weak_types` of the best checkpoint, on the diagnose split), when the rounds or the
+    budget are spent, or when each of the last `patience` rounds brought no promotion or a diagnose gain below
+    `min_gain`; the first reason in this order is given.
+    """
+    weak = weak_types(history.best, rules.tolerated, rules.alpha)
+    last = history.outcomes[-1]
+    bought = sum(outcome.bought for outcome in history.outcomes)
+    idle = _idle_rounds(history.outcomes, rules.min_gain)
+    if not weak:
+        return _rest(RestReason.NO_WEAKNESS, f"no type's error is significantly above {rules.tolerated:.0%}", weak)
+    if last.round >= rules.rounds:
+        return _rest(RestReason.ROUNDS, f"{last.round} of {rules.rounds}", weak)
+    if rules.budget is not None and bought >= rules.budget:
+        return _rest(RestReason.BUDGET, f"{bought} of {rules.budget} samples", weak)
+    if idle >= rules.patience:
+        return _rest(RestReason.SMALL_GAIN, f"{idle} rounds in a row without a better checkpoint", weak)
+    return Decision(True, f"weak beyond noise: {', '.join(weak)}", weak)
+
+
+def _rest(why: RestReason, detail: str, weak: tuple[str, ...]) -> Decision:
+    return Decision(False, f"{why}: {detail}", weak, why)
+
+
+def _idle_rounds(outcomes: Sequence[RoundOutcome], min_gain: float) -> int:
+    """The rounds at the end of `outcomes`, without the base's, that brought nothing worth having."""
+    idle = 0
+    for outcome in reversed(outcomes):
+        if outcome.round == 0 or (outcome.promoted and outcome.gain >= min_gain):
+            break
+        idle += 1
+    return idle
+
+
+def _binomial_upper_tail(k: int, n: int, share: float) -> float:
+    """P(X >= k) for X ~ Binomial(n, share)."""
+    if k <= 0:
+        return 1.0
+    if share <= 0.0:
+        return 0.0
+    log_n = math.lgamma(n + 1)
+    logs = (
+        log_n - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * math.log(share) + (n - i) * math.log1p(-share)
+        for i in range(k, n + 1)
+    )
+    return min(1.0, math.fsum(math.exp(value) for value in logs))

@@ -1,0 +1,59 @@
+"""Encoded pictures: reading them from a folder, making sure that they decode, and how alike two of them look."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from dataengine.core.errors import InputError
+
+_HASH_SIDE = 8
+
+
+def read_picture(path: Path, where: str) -> bytes:
+    """The encoded bytes of a picture that decodes whole. Raises InputError that names `where` it was asked for."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(
+            f"the picture {path} is missing", where=where, todo="Put it there, or take its entry out of the file"
+        ) from error
+    except OSError as error:
+        raise InputError(f"the picture {path} cannot be read: {error.strerror}", where=where) from error
+    decode(data, f"{where}: {path}" if where else str(path))
+    return data
+
+
+def decode(data: bytes, where: str) -> Image.Image:
+    """The picture in `data`, fully decoded. Raises InputError where it is corrupt or truncated."""
+    try:
+        picture = Image.open(io.BytesIO(data))
+        picture.load()
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(
+            f"the picture does not decode: {error}", where=where, todo="Fetch it again, or take its entry out"
+        ) from error
+    return picture
+
+
+def difference_hash(data: bytes, where: str = "") -> str:
+    """The 64-bit difference hash of a picture's pixels, 16 hexadecimal digits: 9 x 8 grey means, one bit for each
+    neighbour to the right that is brighter. Small edits and re-encodings change few bits. (N. Krawetz, 2013.)"""
+    grey = decode(data, where).convert("L").resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX)
+    pixels = np.asarray(grey, dtype=np.int16)
+    bits = (pixels[:, 1:] > pixels[:, :-1]).flatten()
+    return np.packbits(bits).tobytes().hex()
+
+
+def bits_apart(first: str, second: str) -> int:
+    """In how many of their 64 bits two difference hashes differ."""
+    return (int(first, 16) ^ int(second, 16)).bit_count()
+
+
+def nearest_bits(appearance: str, others: Iterable[str]) -> int:
+    """The least distance from one hash to many, in bits; 64 where there are none."""
+    return min((bits_apart(appearance, other) for other in others), default=64)

@@ -1,0 +1,29 @@
+"""Picture sources by name. A new source is one file and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from dataengine.core.errors import ConfigurationError
+from dataengine.core.ports import PictureSource
+from dataengine.data.easy_vqa import EasyVqa
+from dataengine.data.visual_genome import VisualGenome
+
+PICTURE_SOURCES: Mapping[str, Callable[[Path], PictureSource]] = {
+    "visual-genome": VisualGenome,
+    "easy-vqa": EasyVqa,
+}
+
+
+def open_source(name: str, folder: Path) -> PictureSource:
+    """The source of that name over a folder. Raises ConfigurationError for an unknown name; its files are read, and
+    found wrong, when they are first needed."""
+    opened = PICTURE_SOURCES.get(name)
+    if opened is None:
+        raise ConfigurationError(
+            f"there is no picture source {name!r}",
+            where="pictures.source",
+            todo=f"Use one of {', '.join(PICTURE_SOURCES)}",
+        )
+    return opened(folder)

@@ -1,0 +1,143 @@
+"""Visual Genome as it is published: pictures in `VG_100K` and `VG_100K_2`, described by JSON files beside them.
+
+Read are `image_data.json` and `region_descriptions.json` (both needed), `objects.json` and `attributes.json` (where
+present). The published files are irregular, and all of it is read: an object has `name` or `names`, `attributes` may be
+missing, `synsets` may be text or a list, phrases end in blanks, boxes stick out of the picture.
+`relationships.json` and `question_answers.json` belong to the layout, but nothing here needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from dataengine.core.errors import InputError
+from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.data.json_files import entries, kind_of, number, read_entries, text
+from dataengine.data.picture_files import read_picture
+
+PICTURE_FOLDERS = ("VG_100K", "VG_100K_2")
+_PREFIX = "vg"
+_TODO = "Fetch it from the Visual Genome site, or give the folder that holds it"
+
+
+class VisualGenome:
+    """A picture source over one Visual Genome folder. Files are read when first needed, and then kept."""
+
+    def __init__(self, folder: Path) -> None:
+        """`folder` holds the JSON files and the picture folders."""
+        self._folder = folder
+
+    def pictures(self) -> Sequence[Picture]:
+        """Every picture of `image_data.json`, in its order. Raises InputError where the file of one is missing."""
+        return tuple(self._pictures.values())
+
+    def annotations(self, picture_id: str) -> Annotations:
+        """Region phrases, and objects with their attributes in brackets: `clock (green, tall)`."""
+        picture = self._pictures.get(picture_id)
+        if picture is None:
+            raise InputError(f"there is no picture {picture_id}", where=str(self._folder / "image_data.json"))
+        return Annotations(picture, self._regions(picture_id), objects=self._objects_of(picture_id))
+
+    def read(self, path: str) -> bytes:
+        """The bytes of `vg/VG_100K/123.jpg`. Raises InputError where the file is missing or does not decode."""
+        parts = PurePosixPath(path).parts
+        if len(parts) != 3 or parts[0] != _PREFIX or parts[1] not in PICTURE_FOLDERS:
+            raise InputError("is no path of a Visual Genome picture (vg/VG_100K/123.jpg)", where=path)
+        return read_picture(self._folder / parts[1] / parts[2], path)
+
+    @cached_property
+    def _pictures(self) -> Mapping[str, Picture]:
+        file = self._folder / "image_data.json"
+        present = {name: _names_in(self._folder / name) for name in PICTURE_FOLDERS}
+        pictures: dict[str, Picture] = {}
+        for index, entry in enumerate(read_entries(file, _TODO)):
+            picture = _picture(entry, present, f"{file}, entry {index}")
+            if picture.picture_id in pictures:
+                raise InputError(f"image_id {picture.picture_id} is there twice", where=f"{file}, entry {index}")
+            pictures[picture.picture_id] = picture
+        if not pictures:
+            raise InputError("holds no picture", where=str(file), todo=_TODO)
+        return pictures
+
+    @cached_property
+    def _region_entries(self) -> Mapping[str, dict[str, Any]]:
+        return self._by_picture("region_descriptions.json")
+
+    @cached_property
+    def _object_entries(self) -> Mapping[str, dict[str, Any]]:
+        return self._by_picture("objects.json") if (self._folder / "objects.json").exists() else {}
+
+    @cached_property
+    def _attribute_entries(self) -> Mapping[str, dict[str, Any]]:
+        return self._by_picture("attributes.json") if (self._folder / "attributes.json").exists() else {}
+
+    def _by_picture(self, name: str) -> Mapping[str, dict[str, Any]]:
+        file = self._folder / name
+        found: dict[str, dict[str, Any]] = {}
+        for index, entry in enumerate(read_entries(file, _TODO)):
+            key = "image_id" if "image_id" in entry else "id"
+            found[str(int(number(entry, key, f"{file}, entry {index}")))] = entry
+        return found
+
+    def _regions(self, picture_id: str) -> tuple[Region, ...]:
+        where = f"{self._folder / 'region_descriptions.json'}, picture {picture_id}"
+        found = entries(self._region_entries.get(picture_id, {}), "regions", where)
+        regions = (
+            Region(text(entry, "phrase", where).strip(), _box(entry, "width", "height", where)) for entry in found
+        )
+        return tuple(region for region in regions if region.phrase)
+
+    def _objects_of(self, picture_id: str) -> tuple[Region, ...]:
+        where = f"{self._folder / 'objects.json'}, picture {picture_id}"
+        attributes = self._attributes_of(picture_id)
+        regions = []
+        for entry in entries(self._object_entries.get(picture_id, {}), "objects", where):
+            name = _name(entry, where)
+            qualities = attributes.get(str(entry.get("object_id")), ())
+            phrase = f"{name} ({', '.join(qualities)})" if qualities else name
+            regions.append(Region(phrase, _box(entry, "w", "h", where)))
+        return tuple(region for region in regions if region.phrase)
+
+    def _attributes_of(self, picture_id: str) -> dict[str, tuple[str, ...]]:
+        where = f"{self._folder / 'attributes.json'}, picture {picture_id}"
+        found: dict[str, tuple[str, ...]] = {}
+        for entry in entries(self._attribute_entries.get(picture_id, {}), "attributes", where):
+            values = entry.get("attributes") or []
+            if not isinstance(values, list):
+                raise InputError(f"`attributes` of an object is {kind_of(values)} instead of a list", where=where)
+            found[str(entry.get("object_id"))] = tuple(str(value).strip() for value in values if str(value).strip())
+        return found
+
+
+def _picture(entry: Mapping[str, Any], present: Mapping[str, frozenset[str]], where: str) -> Picture:
+    picture_id = str(int(number(entry, "image_id", where)))
+    url = PurePosixPath(text(entry, "url", where))
+    folder, name = url.parent.name, url.name
+    if folder not in PICTURE_FOLDERS:
+        raise InputError(f"`url` names none of the folders {', '.join(PICTURE_FOLDERS)}", where=where)
+    if name not in present[folder]:
+        todo = "Put it there, or take its entry out of the file"
+        raise InputError(f"the picture {folder}/{name} is missing", where=where, todo=todo)
+    width, height = int(number(entry, "width", where)), int(number(entry, "height", where))
+    if width < 1 or height < 1:
+        raise InputError(f"`width` and `height` are {width} and {height}", where=where)
+    return Picture(picture_id, f"{_PREFIX}/{folder}/{name}", width, height)
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    return frozenset(entry.name for entry in folder.iterdir()) if folder.is_dir() else frozenset()
+
+
+def _name(entry: Mapping[str, Any], where: str) -> str:
+    names = entry.get("names")
+    if isinstance(names, list) and names:
+        return str(names[0]).strip()
+    return text(entry, "name", where).strip()
+
+
+def _box(entry: Mapping[str, Any], width: str, height: str, where: str) -> tuple[float, float, float, float]:
+    x, y = number(entry, "x", where), number(entry, "y", where)
+    return (x, y, x + number(entry, width, where), y + number(entry, height, where))

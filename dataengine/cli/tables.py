@@ -1,0 +1,191 @@
+"""A run as tables for a terminal of 100 columns."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from dataengine.core.questions import Split
+from dataengine.report.views import RoundView, RunView, ScoreView
+from dataengine.report.words import duration, interval, p_value, percent, points, verdict
+from dataengine.wire.documents import AnalysisDoc
+
+_STYLES = {"better": "bold green", "worse": "bold red", "open": ""}
+_CHART_WIDTH = 21
+_DEFAULT_LEVEL = 0.05
+
+
+def run_table(view: RunView, split: Split = Split.REPORT) -> RenderableType:
+    """Per question type and round: samples bought, n, accuracy with its interval (also drawn), and the change against
+    round 0 with its paired test; below it, how to read it. Fits 100 columns."""
+    scored = [round_ for round_ in view.rounds if split in round_.scores]
+    if not scored:
+        return Text.assemble(("Run ", ""), (view.run, "bold"), f": {view.state}. No checkpoint has been scored yet.")
+    table = _plain_table()
+    table.add_column("Question type", no_wrap=True, max_width=23, overflow="ellipsis")
+    for name in ("Round", "Bought", "n", "Accuracy", "95 % int."):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(_axis(), no_wrap=True, width=_CHART_WIDTH)
+    table.add_column("Change", justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    _add_group(table, view, scored, split, None)
+    for name in view.types:
+        _add_group(table, view, scored, split, name)
+    return Group(_headline(view, split), Text(), table, Text(), _legend(view, scored, split))
+
+
+def history_table(view: RunView) -> RenderableType:
+    """Per round: what was bought and refused, both splits' overall scores and the time; below it, what was decided
+    and why, and the weights that the next round's samples were bought by. Fits 100 columns."""
+    table = _plain_table()
+    for name in ("Round", "Bought", "Refused", "Diagnose", "Report", "Change", "p", "Time"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for round_ in view.rounds:
+        table.add_row(*_history_row(view, round_))
+    return Group(_headline(view, Split.REPORT), Text(), table, Text(), _decisions(view))
+
+
+def level_of(view: RunView) -> float:
+    """The level at which the run tests: its configuration's, or 0.05 where there is none."""
+    return view.config.analysis.alpha if view.config is not None else _DEFAULT_LEVEL
+
+
+def _add_group(table: Table, view: RunView, scored: list[RoundView], split: Split, name: str | None) -> None:
+    """The rows of one question type, or of all together if `name` is None."""
+    shown = [(r, r.scores[split].overall if name is None else r.scores[split].by_type.get(name)) for r in scored]
+    title = name or "All"
+    for round_, score in shown:
+        if score is None:
+            continue
+        bought = sum(round_.bought.values()) if name is None else round_.bought.get(name, 0)
+        table.add_row(
+            Text(title, style="bold" if name is None else ""),
+            Text(f"{'★ ' if round_.number == view.best_round else ''}{round_.number}"),
+            Text(str(bought) if round_.number else "", style="" if bought else "dim"),
+            str(score.n),
+            percent(score.accuracy),
+            Text(interval(score.interval), style="dim"),
+            _drawn(score, _STYLES[verdict(score.change, level_of(view))]),
+            *_change(score, view),
+        )
+        title = ""
+    if shown:
+        table.add_section()
+
+
+def _change(score: ScoreView, view: RunView) -> tuple[Text, Text]:
+    if score.change is None:
+        return Text(""), Text("")
+    style = _STYLES[verdict(score.change, level_of(view))]
+    return Text(points(score.change.difference), style=style), Text(p_value(score.change.p), style=style or "dim")
+
+
+def _axis() -> Text:
+    half = (_CHART_WIDTH - 5) // 2
+    return Text("0" + " " * half + "50" + " " * (_CHART_WIDTH - half - 6) + "100", style="not bold dim")
+
+
+def _drawn(score: ScoreView, style: str) -> Text:
+    """The interval as a line with a dot at the accuracy; a tick where chance lies."""
+
+    def column(share: float) -> int:
+        return round(share * (_CHART_WIDTH - 1))
+
+    low, dot, high = column(score.interval[0]), column(score.accuracy), column(score.interval[1])
+    text = Text()
+    for position in range(_CHART_WIDTH):
+        if position == dot:
+            text.append("●", style=style)
+        elif low <= position <= high:
+            text.append("─", style=style or "dim")
+        else:
+            text.append("┊" if score.chance > 0 and position == column(score.chance) else " ", style="dim yellow")
+    return text
+
+
+def _headline(view: RunView, split: Split) -> Text:
+    text = Text.assemble(("Run ", ""), (view.run, "bold"), f", {view.state}")
+    if view.base is not None and view.best is not None:
+        first, last = view.base.scores[split].overall, view.best.scores[split].overall
+        text.append(f": {percent(first.accuracy)} → ")
+        text.append(percent(last.accuracy), style="bold")
+        if last.change is not None:
+            text.append(f" ({points(last.change.difference)} points, p {_with_sign(last.change.p)})")
+        text.append(f" on the {split} split")
+    text.append(f"\n{view.samples_bought} samples bought, {duration(view.total_seconds)} in the stages", style="dim")
+    return text
+
+
+def _with_sign(p: float) -> str:
+    return p_value(p).replace("<", "< ") if p < 0.001 else f"= {p_value(p)}"
+
+
+def _legend(view: RunView, scored: list[RoundView], split: Split) -> Text:
+    chance = {score.chance for score in scored[0].scores[split].by_type.values() if score.chance > 0}
+    unanswered = sum(round_.scores[split].overall.unanswered for round_ in scored)
+    lines = [
+        f"★ best round. Bought: samples of the type that the round added. Split: {split}"
+        + (" (it steers nothing)." if split is Split.REPORT else " (it steers the loop)."),
+        "Change against round 0 in points; p: exact McNemar test on the same questions. Coloured where it is",
+        f"significant at {level_of(view):g} after Holm's correction over the types of a round."
+        + (" ┊ chance." if chance else ""),
+    ]
+    if unanswered:
+        lines.append(f"{unanswered} times a question went unanswered: not in n, and not counted as wrong.")
+    return Text("\n".join(lines), style="dim")
+
+
+def _history_row(view: RunView, round_: RoundView) -> list[Text]:
+    def overall(split: Split) -> Text:
+        if split not in round_.scores:
+            return Text("–", style="dim")
+        score = round_.scores[split].overall
+        return Text(f"{percent(score.accuracy)} [{interval(score.interval)}]")
+
+    report = round_.scores.get(Split.REPORT)
+    change, p = _change(report.overall, view) if report is not None else (Text(""), Text(""))
+    return [
+        Text(f"{'★ ' if round_.number == view.best_round else ''}{round_.number}"),
+        Text(str(sum(round_.bought.values())) if round_.number else ""),
+        Text(str(sum(round_.refused.values())) if round_.number else ""),
+        overall(Split.DIAGNOSE),
+        overall(Split.REPORT),
+        change,
+        p,
+        Text(duration(sum(round_.seconds.values()))),
+    ]
+
+
+def _decisions(view: RunView) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column()
+    for round_ in view.rounds:
+        title = Text(f"Round {round_.number}", style="bold")
+        if round_.analysis is None:
+            table.add_row(title, Text("no decision yet", style="dim"))
+            continue
+        table.add_row(title, _decision(round_.analysis))
+        table.add_row("", Text(_weights(round_.analysis), style="dim"))
+    return table
+
+
+def _decision(analysis: AnalysisDoc) -> Text:
+    promoted = "promoted" if analysis.promoted else "not promoted"
+    return Text.assemble(
+        (promoted, "bold green" if analysis.promoted else "bold"),
+        f": {analysis.promotion_reason}; ",
+        (analysis.decision, "bold"),
+        f": {analysis.reason}",
+    )
+
+
+def _weights(analysis: AnalysisDoc) -> str:
+    ordered = sorted(analysis.weights.items(), key=lambda item: -item[1])
+    return f"weights ({analysis.weighting}), %: " + ", ".join(f"{name} {100 * share:.0f}" for name, share in ordered)
+
+
+def _plain_table() -> Table:
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False)

@@ -1,0 +1,175 @@
+"""What a run did so far, as plain frozen values. A round may be only half there: what is missing is None or empty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from dataengine.core.artifacts import ArtifactRef
+from dataengine.core.questions import Split
+from dataengine.runtime.runfile import RunFile
+from dataengine.wire.documents import (
+    AnalysisDoc,
+    CheckpointDoc,
+    DatasetDoc,
+    EvaluationDoc,
+    PartDoc,
+    PlanDoc,
+    Prediction,
+)
+
+
+class RunState(StrEnum):
+    """How a run stands. `unfinished` is said where nobody knows whether a process still works on it."""
+
+    RUNNING = "running"
+    INTERRUPTED = "interrupted"
+    UNFINISHED = "unfinished"
+    RESTED = "rested"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """An event that was set aside: where it was parked, which one, and the error in one line."""
+
+    consumer: str
+    event: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What is known of a run beside its artifacts: what is parked, and whether a process is at work (None: unknown)."""
+
+    alive: bool | None = None
+    parked: tuple[Parked, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A paired comparison with round 0 on the questions that both answered.
+
+    `difference` is in mean score (0 to 1), `gained` questions were wrong and are right now, `lost` the reverse, `p` is
+    the exact McNemar test's, `adjusted` the same after Holm's correction over the types of one round and split (for
+    overall scores, which are not part of that family, it equals `p`).
+    """
+
+    n: int
+    gained: int
+    lost: int
+    difference: float
+    p: float
+    adjusted: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreView:
+    """A score in [0, 1] with its 95 % interval over `n` answered questions; `change` is None in round 0."""
+
+    n: int
+    accuracy: float
+    interval: tuple[float, float]
+    unanswered: int
+    chance: float
+    change: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitView:
+    """The scores of one split."""
+
+    overall: ScoreView
+    by_type: Mapping[str, ScoreView]
+
+
+@dataclass(frozen=True, slots=True)
+class RoundView:
+    """One round: the data it was given (plan, parts, dataset), the checkpoint trained on it, and what that scored.
+
+    `refs` names every document that exists (`plan`, `dataset`, `checkpoint`, `evaluation`, `analysis`).
+    """
+
+    number: int
+    refs: Mapping[str, ArtifactRef]
+    plan: PlanDoc | None = None
+    parts: Mapping[int, PartDoc] = field(default_factory=dict)
+    dataset: DatasetDoc | None = None
+    checkpoint: CheckpointDoc | None = None
+    evaluation: EvaluationDoc | None = None
+    analysis: AnalysisDoc | None = None
+    predictions: Mapping[Split, tuple[Prediction, ...]] = field(default_factory=dict)
+    scores: Mapping[Split, SplitView] = field(default_factory=dict)
+
+    @property
+    def bought(self) -> Mapping[str, int]:
+        """Accepted samples per type: of the dataset, or of the parts that are in so far."""
+        if self.dataset is not None:
+            return self.dataset.accepted
+        return _summed(part.accepted for part in self.parts.values())
+
+    @property
+    def refused(self) -> Mapping[str, int]:
+        """Refused samples per filter: of the dataset, or of the parts that are in so far."""
+        if self.dataset is not None:
+            return self.dataset.refused
+        return _summed(part.refused for part in self.parts.values())
+
+    @property
+    def seconds(self) -> Mapping[str, float]:
+        """Seconds per stage, for the stages that ended."""
+        stages = {
+            "generate": self.dataset.seconds if self.dataset else None,
+            "train": self.checkpoint.seconds if self.checkpoint and self.checkpoint.adapter else None,
+            "evaluate": self.evaluation.seconds if self.evaluation else None,
+        }
+        return {name: seconds for name, seconds in stages.items() if seconds is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run: its configuration and rounds, in order from 0. `types` are all question types, in a fixed order."""
+
+    run: str
+    config: RunFile | None
+    config_ref: ArtifactRef | None
+    state: RunState
+    rounds: tuple[RoundView, ...]
+    types: tuple[str, ...]
+    parked: tuple[Parked, ...] = ()
+
+    @property
+    def best_round(self) -> int:
+        """The round of the best checkpoint, as the last analysis says; 0 before there is one."""
+        decided = [round_.analysis for round_ in self.rounds if round_.analysis is not None]
+        return decided[-1].best_round if decided else 0
+
+    @property
+    def base(self) -> RoundView | None:
+        """Round 0, if it was scored."""
+        return self.rounds[0] if self.rounds and self.rounds[0].scores else None
+
+    @property
+    def best(self) -> RoundView | None:
+        """The best checkpoint's round, if it was scored."""
+        found = [round_ for round_ in self.rounds if round_.number == self.best_round and round_.scores]
+        return found[0] if found else None
+
+    @property
+    def samples_bought(self) -> int:
+        """Accepted samples of all rounds."""
+        return sum(sum(round_.bought.values()) for round_ in self.rounds)
+
+    @property
+    def total_seconds(self) -> float:
+        """Seconds spent in stages that ended."""
+        return sum(sum(round_.seconds.values()) for round_ in self.rounds)
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for count in counts:
+        for name, n in count.items():
+            total[name] = total.get(name, 0) + n
+    return total

@@ -1,0 +1,51 @@
+"""Numbers as people read them: the same in the terminal and in the report."""
+
+from __future__ import annotations
+
+from dataengine.report.views import Change
+
+MINUS = "−"
+
+
+def percent(share: float) -> str:
+    """0.6148 → `61.5 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(bounds: tuple[float, float]) -> str:
+    """(0.481, 0.722) → `48–72`, in per cent."""
+    return f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}"
+
+
+def points(difference: float) -> str:
+    """0.123 → `+12.3`, in percentage points; no sign where it rounds to nothing."""
+    text = f"{100 * abs(difference):.1f}"
+    if text == "0.0":
+        return text
+    return f"{'+' if difference > 0 else MINUS}{text}"
+
+
+def p_value(p: float) -> str:
+    """0.00004 → `<.001`, 0.0421 → `.042`, 1.0 → `1`."""
+    if p < 0.001:
+        return "<.001"
+    return "1" if p > 0.9995 else f"{p:.3f}".removeprefix("0")
+
+
+def duration(seconds: float) -> str:
+    """4.21 → `4.2 s`, 75 → `1 min 15 s`, 7300 → `2 h 1 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def verdict(change: Change | None, level: float) -> str:
+    """`better`, `worse` or `open`: what the test says at `level`, by the adjusted p."""
+    if change is None or change.adjusted > level or change.gained == change.lost:
+        return "open"
+    return "better" if change.gained > change.lost else "worse"

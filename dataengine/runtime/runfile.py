@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ConfigurationError
@@ -60,6 +60,12 @@ class BenchmarkSection(Section):
     """Of `data`, the share of pictures that go to the diagnose half."""
     mode: AnswerMode = AnswerMode.LIKELIHOOD
     """How the student answers: letter, free-form, or likelihood (SEED-Bench's own way)."""
+
+    @model_validator(mode="after")
+    def _both_splits_or_one_to_split(self) -> BenchmarkSection:
+        if (self.data is None) == (self.diagnose is None or self.report is None):
+            raise ValueError("give `diagnose` and `report`, or `data` to be split, and not both")
+        return self
 
 
 class PicturesSection(Section):

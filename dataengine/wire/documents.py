@@ -6,14 +6,17 @@ digests.
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_serializer
 
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ContractError
 from dataengine.core.identity import canonical_json
 from dataengine.core.ports import Store
+
+D = TypeVar("D", bound="Document")
 
 
 class Document(BaseModel):
@@ -72,13 +75,17 @@ class SplitScores(Document):
 class HeldOutDoc(Document):
     """Fingerprints of what may not be trained on: all that the generator is told about the questions asked.
 
-    `pictures` are SHA-256 digests of encoded pictures, `appearances` 64-bit difference hashes (16 hexadecimal digits) of
-    their pixels, `questions` digests of (normalised question, picture digest), see `dataengine.core.heldout`.
+    `pictures` are SHA-256 digests of encoded pictures, `appearances` 64-bit difference hashes (16 hexadecimal digits)
+    of their pixels, `questions` digests of (normalised question, picture digest), see `dataengine.core.heldout`.
     """
 
     pictures: frozenset[str]
     appearances: frozenset[str]
     questions: frozenset[str]
+
+    @field_serializer("pictures", "appearances", "questions")
+    def _in_order(self, values: frozenset[str]) -> list[str]:
+        return sorted(values)
 
 
 class EvaluationDoc(Document):
@@ -153,7 +160,9 @@ class AnalysisDoc(Document):
     """The analyzer's decision after one evaluation: the pure function's inputs and its outcome.
 
     `weights` sum to 1 over the question types; `bad_cases` names the de-duplicated pool (JSONL of `BadCase`).
-    `decision` is "turn" or "rest"; `best` is the best checkpoint seen, `best_round` its round.
+    `decision` is "turn" or "rest"; `best` is the best checkpoint seen, `best_round` its round. `weak` names the types
+    that fail more often than noise explains (diagnose split). `against_base` and `against_best` compare the report
+    split, under "overall" and under each type. `gain_per_sample` is the accuracy that a type's next sample is expected to bring.
     """
 
     run: str
@@ -170,6 +179,7 @@ class AnalysisDoc(Document):
     weights: dict[str, float]
     bad_cases: ArtifactRef
     bad_case_counts: dict[str, int]
+    weak: tuple[str, ...] = ()
     against_base: dict[str, Comparison]
     against_best: dict[str, Comparison]
     gain_per_sample: dict[str, float] = {}
@@ -240,9 +250,21 @@ class DatasetDoc(Document):
     earlier: tuple[ArtifactRef, ...] = ()
 
 
-def encode_lines(documents: list[Document] | list[Prediction] | list[BadCase]) -> bytes:
+def encode_lines(documents: Sequence[Document]) -> bytes:
     """JSON Lines of documents."""
     return b"".join(document.encode() + b"\n" for document in documents)
+
+
+def decode_lines(kind: type[D], data: bytes, where: str) -> list[D]:
+    """Documents from JSON Lines. Raises ContractError that names the line."""
+    documents: list[D] = []
+    for number, line in enumerate(data.splitlines(), start=1):
+        try:
+            documents.append(kind.model_validate_json(line))
+        except ValidationError as error:
+            what = f"is no {kind.__name__}: {error.errors()[0]['msg']}"
+            raise ContractError(what, where=f"{where}, line {number}") from error
+    return documents
 
 
 PlanDoc.model_rebuild()

@@ -1,0 +1,115 @@
+"""Asking the student every question of a split, in stretches that survive a kill."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from dataengine.core.artifacts import ArtifactRef, RunKeys
+from dataengine.core.errors import InputError
+from dataengine.core.identity import digest_of
+from dataengine.core.ports import AskStudent, Progress, Store, Student
+from dataengine.core.questions import Answer, AnswerMode, NoAnswer, Question, Split
+from dataengine.wire.documents import Prediction, decode_lines, encode_lines
+
+STRETCH = 256
+"""Questions asked at once: what a kill can lose."""
+
+
+class Benchmark(Protocol):
+    """What the evaluator needs of a benchmark. See `services.evaluator.benchmarks`."""
+
+    @property
+    def name(self) -> str:
+        """The registry's name, with the version of its rules."""
+
+    def questions(self, data: Path) -> Sequence[Question]:
+        """Every question in the folder. Raises InputError that names file and line."""
+
+    def picture(self, question: Question) -> bytes:
+        """The encoded picture. Raises InputError if it is missing or does not decode."""
+
+    def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
+        """What a student of that family is asked."""
+
+    def judge(self, question: Question, answer: Answer, mode: AnswerMode) -> tuple[str, float]:
+        """What was read in the answer, and its score from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interview:
+    """One checkpoint, one run, one round: everything that asking a question needs beside the question."""
+
+    store: Store
+    student: Student
+    benchmark: Benchmark
+    progress: Progress
+    keys: RunKeys
+    round: int
+    checkpoint: ArtifactRef
+    family: str
+    mode: AnswerMode
+
+    async def ask(self, questions: Sequence[Question], split: Split) -> list[Prediction]:
+        """Predictions in the order of `questions`. What an interrupted evaluation had asked is not asked again."""
+        predictions: list[Prediction] = []
+        for start in range(0, len(questions), STRETCH):
+            stretch = questions[start : start + STRETCH]
+            predictions += await self._stretch(stretch, split, start // STRETCH)
+            stage = f"evaluate {split.value}"
+            self.progress.report(self.keys.run, self.round, stage, len(predictions), len(questions))
+        return predictions
+
+    async def _stretch(self, questions: Sequence[Question], split: Split, number: int) -> list[Prediction]:
+        key = self.keys.round(self.round, f"answers/{split.value}-{number:05d}.jsonl")
+        done = await asyncio.to_thread(self.store.find, key)
+        if done is None:
+            asks, refused = await asyncio.to_thread(self._asks, questions)
+            answers = await self.student.answer([ask for ask, _ in asks], self.checkpoint) if asks else []
+            given = {answer.question_id: answer for answer in [*answers, *refused]}
+            digests = {ask.question_id: digest for ask, digest in asks}
+            predictions = [
+                self._prediction(question, split, given[question.question_id], digests.get(question.question_id, ""))
+                for question in questions
+            ]
+            done = await asyncio.to_thread(self.store.claim, key, encode_lines(predictions))
+        return decode_lines(Prediction, await asyncio.to_thread(self.store.get, done), done.uri)
+
+    def _asks(self, questions: Sequence[Question]) -> tuple[list[tuple[AskStudent, str]], list[NoAnswer]]:
+        """What can be asked, each with its picture's digest, and what cannot because its picture is broken."""
+        asks: list[tuple[AskStudent, str]] = []
+        refused: list[NoAnswer] = []
+        for question in questions:
+            try:
+                picture = self.benchmark.picture(question)
+            except InputError as error:
+                refused.append(NoAnswer(question.question_id, str(error)))
+                continue
+            prompt = self.benchmark.prompt(question, self.family, self.mode)
+            ask = AskStudent(question.question_id, picture, prompt, self.mode, question.choices)
+            asks.append((ask, digest_of(picture)))
+        return asks, refused
+
+    def _prediction(
+        self, question: Question, split: Split, answer: Answer | NoAnswer, picture_digest: str
+    ) -> Prediction:
+        common = {
+            "question_id": question.question_id,
+            "split": split.value,
+            "picture": question.picture,
+            "picture_digest": picture_digest,
+            "question": question.text,
+            "question_type": question.question_type,
+            "choices": question.choices,
+            "gold": question.answer_text,
+        }
+        if isinstance(answer, NoAnswer):
+            return Prediction.model_validate(
+                {**common, "raw": "", "read_as": "", "score": None, "reason": answer.reason}
+            )
+        read_as, score = self.benchmark.judge(question, answer, self.mode)
+        said = {"raw": answer.text, "read_as": read_as, "score": score, "losses": answer.choice_losses}
+        return Prediction.model_validate({**common, **said, "answered_by": answer.checkpoint})

@@ -1,0 +1,187 @@
+"""What a benchmark is. One benchmark is one file in this folder and one line in `registry.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from dataengine.core.errors import ConfigurationError
+from dataengine.core.questions import AnswerMode, Question
+from services.evaluator.scoring.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class NeededFile:
+    """A file or folder that the benchmark reads: its official name, what it holds, and where it comes from."""
+
+    name: str
+    holds: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A benchmark as read from its official files.
+
+    `read_picture` gives the encoded bytes of the picture that a question names; it reads them when asked and raises
+    InputError that names the file (and line). `files` are what was read, for digests. `notes` are remarks for the
+    user. `scorable` is False where the right answers are not public.
+    """
+
+    questions: tuple[Question, ...]
+    read_picture: Callable[[str], bytes]
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+    scorable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One question, what was predicted (None: nothing), and what the scorer made of it (an unanswered one scores 0)."""
+
+    question: Question
+    prediction: str | None
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What the score counts: a question, or a group of them. `value` is 0 to 1.
+
+    `types` are its classes by field ("category": "ocr"); `question_type` is the class the result is broken down by;
+    `cluster` names the picture, for intervals.
+    """
+
+    key: str
+    question_type: str
+    cluster: str
+    value: float
+    answered: bool = True
+    types: Mapping[str, str] | None = None
+
+
+class Benchmark:
+    """Base of every benchmark. A subclass says what differs; nothing here knows any benchmark or model.
+
+    `variants` names the published ways of scoring, the default first. `type_fields` names the classes of question the
+    benchmark offers, the default first. The score is `scale` x the mean of the units' values, or, with `total` "sum of
+    types", the sum of that over the types. `binary` says whether values are 0 or 1 only (then intervals are Wilson's
+    and comparisons McNemar's).
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    task: ClassVar[str]
+    split: ClassVar[str]
+    version: ClassVar[str]
+    metric: ClassVar[str]
+    expected: ClassVar[int | None] = None
+    files: ClassVar[tuple[NeededFile, ...]] = ()
+    aliases: ClassVar[tuple[str, ...]] = ()
+    variants: ClassVar[tuple[str, ...]] = ("exact",)
+    type_fields: ClassVar[tuple[str, ...]] = ("question_type",)
+    modes: ClassVar[tuple[AnswerMode, ...]] = (AnswerMode.FREE_FORM,)
+    unit: ClassVar[str] = "percent"
+    scale: ClassVar[float] = 100.0
+    total: ClassVar[Literal["mean", "sum of types"]] = "mean"
+    binary: ClassVar[bool] = True
+
+    def read(self, data: Path) -> Dataset:
+        """The questions under the folder `data`, in the file's order. Raises InputError for missing or broken files."""
+        raise NotImplementedError
+
+    def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
+        """What a student of that family is asked, without the family's conversation template and picture tokens."""
+        raise NotImplementedError
+
+    def judge(self, question: Question, prediction: str, variant: str) -> Reading:
+        """What the variant's scorer makes of a raw answer. For many answers take `judge_for` once."""
+        return self.judge_for(variant)(question, prediction)
+
+    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+        """A scorer for many questions: it may remember work within one scoring."""
+        raise NotImplementedError
+
+    def gold_text(self, question: Question, variant: str) -> str:
+        """The right answer, as shown beside a reading: the letter for choices, else the text."""
+        return chr(ord("A") + question.gold) if question.gold is not None else " | ".join(question.references)
+
+    def selected(self, question: Question, variant: str) -> bool:
+        """Whether the variant asks this question at all."""
+        return True
+
+    def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
+        """What the score counts. By default one unit per question."""
+        return [question_unit(judgement) for judgement in judgements]
+
+    def extra(self, units: Sequence[Unit], judgements: Sequence[Judgement], variant: str) -> dict[str, Any]:
+        """Numbers of the benchmark's own, for the result's `extra`."""
+        return {}
+
+    def chance(self, questions: Sequence[Question]) -> float | None:
+        """The score of guessing, in the benchmark's unit; None where guessing is no plan (open answers)."""
+        shares = [1 / len(question.choices) for question in questions if question.choices]
+        return self.scale * sum(shares) / len(shares) if shares and len(shares) == len(questions) else None
+
+    def resolve(self, row: Mapping[str, Any], known: Mapping[str, int], order: Sequence[str]) -> str | None:
+        """The question that a row of somebody's prediction file speaks of, or None if the row names none.
+
+        `known` maps question ids to their position, `order` lists them. By default the row's id, as text.
+        """
+        return row_id(row)
+
+    def upload(self, questions: Sequence[Question], predictions: Mapping[str, str], target: Path) -> None:
+        """Write the file that the benchmark's test server takes. Raises ConfigurationError where there is no server."""
+        raise ConfigurationError(f"{self.title} has no test server", todo="Score it with `dataengine score` instead")
+
+    def variant(self, name: str | None) -> str:
+        """The variant of that name, the default for None. Raises ConfigurationError that lists the known ones."""
+        if name is None:
+            return self.variants[0]
+        if name not in self.variants:
+            raise ConfigurationError(
+                f"{self.title} has no variant {name!r}", todo=f"Choose one of: {', '.join(self.variants)}"
+            )
+        return name
+
+
+ID_KEYS = ("question_id", "questionId", "index", "id", "image")
+
+
+def row_id(row: Mapping[str, Any]) -> str | None:
+    """The id that a prediction row carries under one of the usual names, as text; 12.0 reads as 12."""
+    for key in ID_KEYS:
+        value = row.get(key)
+        if value is not None and value != "":
+            return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    return None
+
+
+def question_unit(judgement: Judgement) -> Unit:
+    """The question itself as the unit of the score."""
+    question = judgement.question
+    return Unit(
+        key=question.question_id,
+        question_type=question.question_type,
+        cluster=question.picture,
+        value=judgement.reading.score,
+        answered=judgement.prediction is not None,
+        types=types_of(question),
+    )
+
+
+def types_of(question: Question) -> Mapping[str, str]:
+    """The question's classes by field; empty where the benchmark has only one."""
+    types = question.extra.get("types", {})
+    return types if isinstance(types, Mapping) else {}
+
+
+def typed_by(question: Question, field: str) -> Question:
+    """The question with another of its classes as its question type. Raises ConfigurationError if it has none such."""
+    types = types_of(question)
+    if field not in types:
+        known = ", ".join(types) or "none"
+        raise ConfigurationError(f"there is no question type field {field!r}", todo=f"Known fields: {known}")
+    return replace(question, question_type=types[field])

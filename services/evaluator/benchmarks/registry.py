@@ -1,0 +1,30 @@
+"""Benchmarks by name. A new benchmark is one file beside this one and one line here."""
+
+from __future__ import annotations
+
+import re
+
+from dataengine.core.errors import ConfigurationError
+from services.evaluator.benchmarks.benchmark import Benchmark
+from services.evaluator.benchmarks.seed_bench import SeedBench
+
+BENCHMARKS: tuple[Benchmark, ...] = (
+    SeedBench(),
+)  # fmt: skip
+
+
+def find_benchmark(name: str) -> Benchmark:
+    """The benchmark of that name or alias; case, blanks and hyphens do not matter.
+
+    Raises ConfigurationError that lists the known names.
+    """
+    wanted = _plain(name)
+    for benchmark in BENCHMARKS:
+        if wanted in map(_plain, (benchmark.name, *benchmark.aliases)):
+            return benchmark
+    known = ", ".join(benchmark.name for benchmark in BENCHMARKS)
+    raise ConfigurationError(f"there is no benchmark {name!r}", todo=f"Known: {known}; or give a YAML of your own")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())

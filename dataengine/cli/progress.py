@@ -65,7 +65,7 @@ def _pace(rate: float) -> str:
 
 
 class LineProgress:
-    """A dated line when a stage begins, at every tenth of it (but 2 s apart), after 30 s without one, and at its end."""
+    """A dated line when a stage begins, at its tenths (at least 2 s apart), after 30 s without one, and at its end."""
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._stream = stream
@@ -91,7 +91,7 @@ class LineProgress:
                 parts.append(f"{duration((total - done) / rate)} left")
             parts.append(note)
             text = "  ".join(part for part in parts if part)
-            self._stream.write(f"{datetime.now():%H:%M:%S}  round {round_number}  {stage:<9} {text}\n")
+            self._stream.write(f"{datetime.now():%H:%M:%S}  round {round_number}  {stage:<17}  {text}\n")
             self._stream.flush()
 
 
@@ -143,7 +143,7 @@ class LiveProgress:
 
     def _move(self, key: _Key, rate: float, done: float, total: float, note: str) -> None:
         if key not in self._tasks:
-            self._tasks[key] = self.display.add_task(f"round {key[1]}  {key[2]:<9}", total=None, note="", rate=0.0)
+            self._tasks[key] = self.display.add_task(f"round {key[1]}  {key[2]:<17}", total=None, note="", rate=0.0)
         self.display.update(self._tasks[key], completed=done, total=total or None, note=note, rate=rate)
 
     def _end(self, key: _Key, stage: _Stage, done: float, now: float, note: str) -> None:
@@ -151,7 +151,7 @@ class LiveProgress:
             self.display.remove_task(self._tasks.pop(key))
         line = Text.assemble(
             ("✓ ", "green"),
-            (f"round {key[1]}  {key[2]:<9} ", "bold"),
+            (f"round {key[1]}  {key[2]:<17} ", "bold"),
             (f"{_amount(done):>6} in {duration(now - stage.began):<12}", ""),
             (note, "dim"),
         )

@@ -25,6 +25,7 @@ from dataengine.wire.documents import (
     PartDoc,
     PlanDoc,
     Prediction,
+    decode_lines,
 )
 from dataengine.wire.samples import SEED_TYPES
 
@@ -64,18 +65,6 @@ def ordered_types(names: Iterable[str]) -> tuple[str, ...]:
     """Question types in the order in which tables show them: the seed's nine first, others by name."""
     order = {name: number for number, name in SEED_TYPES.items()}
     return tuple(sorted(set(names), key=lambda name: (order.get(name, len(order) + 1), name)))
-
-
-def read_lines(store: Store, ref: ArtifactRef, kind: type[AnyDocument]) -> tuple[AnyDocument, ...]:
-    """The documents of a JSON Lines artifact. Raises ContractError that names the line."""
-    documents = []
-    for number, line in enumerate(store.get(ref).splitlines(), start=1):
-        try:
-            documents.append(kind.model_validate_json(line))
-        except ValidationError as error:
-            where = f"{ref.uri}, line {number}"
-            raise ContractError(f"is no {kind.__name__}: {error.errors()[0]['msg']}", where=where) from error
-    return tuple(documents)
 
 
 def _known_runs(store: Store) -> str:
@@ -122,10 +111,8 @@ def _read_round(store: Store, run: str, number: int, found: Mapping[str, str]) -
 
 
 def _predictions(store: Store, evaluation: EvaluationDoc) -> dict[Split, tuple[Prediction, ...]]:
-    return {
-        Split.DIAGNOSE: read_lines(store, evaluation.diagnose_predictions, Prediction),
-        Split.REPORT: read_lines(store, evaluation.report_predictions, Prediction),
-    }
+    files = {Split.DIAGNOSE: evaluation.diagnose_predictions, Split.REPORT: evaluation.report_predictions}
+    return {split: tuple(decode_lines(Prediction, store.get(ref), ref.uri)) for split, ref in files.items()}
 
 
 def _scored(rounds: list[RoundView]) -> list[RoundView]:

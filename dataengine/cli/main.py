@@ -1,0 +1,39 @@
+"""The `dataengine` command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError
+
+app = typer.Typer(
+    name="dataengine",
+    help="A closed-loop data engine for vision-language models.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+DONE, FAILED, WRONG_USAGE, SHORT_OF_GOAL, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes. 3: the run rested without a checkpoint better than the base. 130: interrupted, goes on when run again."""
+
+
+def main() -> None:
+    """Run the command line. An error is one line on stderr: what, where, what to do."""
+    try:
+        app()
+    except (Cancelled, KeyboardInterrupt):
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except ConfigurationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(WRONG_USAGE)
+    except DataEngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(FAILED)
+
+
+if __name__ == "__main__":
+    main()

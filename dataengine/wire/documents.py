@@ -162,7 +162,8 @@ class AnalysisDoc(Document):
     `weights` sum to 1 over the question types; `bad_cases` names the de-duplicated pool (JSONL of `BadCase`).
     `decision` is "turn" or "rest"; `best` is the best checkpoint seen, `best_round` its round. `weak` names the types
     that fail more often than noise explains (diagnose split). `against_base` and `against_best` compare the report
-    split, under "overall" and under each type. `gain_per_sample` is the accuracy that a type's next sample is expected to bring.
+    split, under "overall" and under each type. `gain_per_sample` is the accuracy that a type's next sample is expected
+    to bring.
     """
 
     run: str

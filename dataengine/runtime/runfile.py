@@ -60,6 +60,10 @@ class BenchmarkSection(Section):
     """Of `data`, the share of pictures that go to the diagnose half."""
     mode: AnswerMode = AnswerMode.LIKELIHOOD
     """How the student answers: letter, free-form, or likelihood (SEED-Bench's own way)."""
+    variant: str | None = None
+    """Which of the benchmark's scorers reads the answers; its default if not given."""
+    type_field: str | None = None
+    """Which of the benchmark's classes is the question type; its default if not given."""
 
     @model_validator(mode="after")
     def _both_splits_or_one_to_split(self) -> BenchmarkSection:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import InputError
@@ -14,29 +11,12 @@ from dataengine.core.identity import digest_of
 from dataengine.core.ports import AskStudent, Progress, Store, Student
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer, Question, Split
 from dataengine.wire.documents import Prediction, decode_lines, encode_lines
+from services.evaluator.benchmarks.benchmark import Benchmark
+from services.evaluator.judging import Judge
+from services.evaluator.splits import Asked
 
 STRETCH = 256
 """Questions asked at once: what a kill can lose."""
-
-
-class Benchmark(Protocol):
-    """What the evaluator needs of a benchmark. See `services.evaluator.benchmarks`."""
-
-    @property
-    def name(self) -> str:
-        """The registry's name, with the version of its rules."""
-
-    def questions(self, data: Path) -> Sequence[Question]:
-        """Every question in the folder. Raises InputError that names file and line."""
-
-    def picture(self, question: Question) -> bytes:
-        """The encoded picture. Raises InputError if it is missing or does not decode."""
-
-    def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
-        """What a student of that family is asked."""
-
-    def judge(self, question: Question, answer: Answer, mode: AnswerMode) -> tuple[str, float]:
-        """What was read in the answer, and its score from 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,39 +32,41 @@ class Interview:
     checkpoint: ArtifactRef
     family: str
     mode: AnswerMode
+    judge: Judge
 
-    async def ask(self, questions: Sequence[Question], split: Split) -> list[Prediction]:
-        """Predictions in the order of `questions`. What an interrupted evaluation had asked is not asked again."""
+    async def ask(self, asked: Asked, split: Split) -> list[Prediction]:
+        """Predictions in the order of the questions. What an interrupted evaluation had asked is not asked again."""
+        stage, total = f"evaluate {split.value}", len(asked.questions)
+        self.progress.report(self.keys.run, self.round, stage, 0, total)
         predictions: list[Prediction] = []
-        for start in range(0, len(questions), STRETCH):
-            stretch = questions[start : start + STRETCH]
+        for start in range(0, total, STRETCH):
+            stretch = Asked(asked.questions[start : start + STRETCH], asked.read_picture)
             predictions += await self._stretch(stretch, split, start // STRETCH)
-            stage = f"evaluate {split.value}"
-            self.progress.report(self.keys.run, self.round, stage, len(predictions), len(questions))
+            self.progress.report(self.keys.run, self.round, stage, len(predictions), total)
         return predictions
 
-    async def _stretch(self, questions: Sequence[Question], split: Split, number: int) -> list[Prediction]:
+    async def _stretch(self, asked: Asked, split: Split, number: int) -> list[Prediction]:
         key = self.keys.round(self.round, f"answers/{split.value}-{number:05d}.jsonl")
         done = await asyncio.to_thread(self.store.find, key)
         if done is None:
-            asks, refused = await asyncio.to_thread(self._asks, questions)
+            asks, refused = await asyncio.to_thread(self._asks, asked)
             answers = await self.student.answer([ask for ask, _ in asks], self.checkpoint) if asks else []
             given = {answer.question_id: answer for answer in [*answers, *refused]}
             digests = {ask.question_id: digest for ask, digest in asks}
             predictions = [
                 self._prediction(question, split, given[question.question_id], digests.get(question.question_id, ""))
-                for question in questions
+                for question in asked.questions
             ]
             done = await asyncio.to_thread(self.store.claim, key, encode_lines(predictions))
         return decode_lines(Prediction, await asyncio.to_thread(self.store.get, done), done.uri)
 
-    def _asks(self, questions: Sequence[Question]) -> tuple[list[tuple[AskStudent, str]], list[NoAnswer]]:
+    def _asks(self, asked: Asked) -> tuple[list[tuple[AskStudent, str]], list[NoAnswer]]:
         """What can be asked, each with its picture's digest, and what cannot because its picture is broken."""
         asks: list[tuple[AskStudent, str]] = []
         refused: list[NoAnswer] = []
-        for question in questions:
+        for question in asked.questions:
             try:
-                picture = self.benchmark.picture(question)
+                picture = asked.read_picture(question.picture)
             except InputError as error:
                 refused.append(NoAnswer(question.question_id, str(error)))
                 continue
@@ -110,6 +92,6 @@ class Interview:
             return Prediction.model_validate(
                 {**common, "raw": "", "read_as": "", "score": None, "reason": answer.reason}
             )
-        read_as, score = self.benchmark.judge(question, answer, self.mode)
+        read_as, score = self.judge(question, answer)
         said = {"raw": answer.text, "read_as": read_as, "score": score, "losses": answer.choice_losses}
         return Prediction.model_validate({**common, **said, "answered_by": answer.checkpoint})

@@ -10,16 +10,18 @@ from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import InputError
 from dataengine.core.events import CheckpointReady, EvalDone, Event
 from dataengine.core.heldout import question_fingerprints
-from dataengine.core.identity import canonical_json, digest_of
+from dataengine.core.identity import digest_of
 from dataengine.core.ports import Progress, Store, Student
 from dataengine.core.questions import Question, Split
 from dataengine.data.picture_files import difference_hash
 from dataengine.runtime.runfile import BenchmarkSection, RunFile
 from dataengine.runtime.version import code_version
 from dataengine.wire.documents import CheckpointDoc, EvaluationDoc, HeldOutDoc, Prediction, encode_lines
-from services.evaluator.asking import Benchmark, Interview
+from services.evaluator.asking import Interview
+from services.evaluator.benchmarks.benchmark import Benchmark
+from services.evaluator.judging import judge_of
 from services.evaluator.scores import split_scores
-from services.evaluator.splits import Splits, checked, halves, limited
+from services.evaluator.splits import Splits, check_disjoint, picture_digests, questions_digest, read_splits
 
 
 class Evaluator:
@@ -52,7 +54,7 @@ class Evaluator:
         splits, held_out = await asyncio.to_thread(self._prepare, benchmark, run, keys)
         interview = Interview(
             self._store, self._student, benchmark, self._progress, keys, event.round, event.checkpoint,
-            checkpoint.family, run.benchmark.mode,
+            checkpoint.family, run.benchmark.mode, judge_of(benchmark, run.benchmark.mode, run.benchmark.variant),
         )  # fmt: skip
         diagnose = await interview.ask(splits.diagnose, Split.DIAGNOSE)
         report = await interview.ask(splits.report, Split.REPORT)
@@ -83,55 +85,29 @@ class Evaluator:
         splits = read_splits(benchmark, run.benchmark, run.seed)
         known = self._store.find(f"{keys.root}/held-out.json")
         if known is None:
-            document = _fingerprints(benchmark, splits)
+            document = fingerprints(splits)
             known = self._store.claim(f"{keys.root}/held-out.json", document.encode())
         return splits, known
 
 
-def read_splits(benchmark: Benchmark, section: BenchmarkSection, seed: int) -> Splits:
-    """The questions of both splits as the run file asks for them. Raises InputError or ConfigurationError."""
-    if section.data is not None:
-        everything = limited(benchmark.questions(section.data.data), section.data.limit, seed)
-        return halves(everything, section.diagnose_share, seed)
-    assert section.diagnose is not None
-    assert section.report is not None
-    return Splits(
-        limited(benchmark.questions(section.diagnose.data), section.diagnose.limit, seed),
-        limited(benchmark.questions(section.report.data), section.report.limit, seed),
-    )
-
-
-def questions_digest(splits: Splits) -> str:
-    """One digest over every question asked, in order."""
-    rows = [
-        [q.question_id, q.picture, q.text, q.question_type, list(q.choices), q.answer_text]
-        for q in (*splits.diagnose, *splits.report)
-    ]
-    return digest_of(canonical_json(rows))
-
-
-def _fingerprints(benchmark: Benchmark, splits: Splits) -> HeldOutDoc:
-    """Fingerprints of both splits; raises InputError if one picture is in both. Broken pictures have none."""
-    digests: dict[str, str] = {}
+def fingerprints(splits: Splits) -> HeldOutDoc:
+    """What both splits hold out. Raises InputError if one picture is in both. Broken pictures have no fingerprint."""
+    known = [picture_digests(splits.diagnose), picture_digests(splits.report)]
+    check_disjoint(splits, *known)
     appearances: set[str] = set()
     questions: set[str] = set()
-    for question in (*splits.diagnose, *splits.report):
-        if question.picture not in digests:
-            try:
-                data = benchmark.picture(question)
-            except InputError:
-                continue
-            digests[question.picture] = digest_of(data)
-            appearances.add(difference_hash(data, question.picture))
-        questions |= question_fingerprints(question.text, digests[question.picture])
-    checked(splits, digests)
-    return HeldOutDoc(
-        pictures=frozenset(digests.values()), appearances=frozenset(appearances), questions=frozenset(questions)
-    )
+    for asked, digests in zip((splits.diagnose, splits.report), known, strict=True):
+        appearances |= {difference_hash(asked.read_picture(name), name) for name in digests}
+        for question in asked.questions:
+            questions |= question_fingerprints(question.text, digests.get(question.picture, ""))
+    pictures = frozenset(digest for digests in known for digest in digests.values())
+    return HeldOutDoc(pictures=pictures, appearances=frozenset(appearances), questions=frozenset(questions))
 
 
 def _prompt_digest(benchmark: Benchmark, splits: Splits, family: str, section: BenchmarkSection) -> str:
-    prompts = [benchmark.prompt(question, family, section.mode) for question in _one_of_each_type(splits.report)]
+    prompts = [
+        benchmark.prompt(question, family, section.mode) for question in _one_of_each_type(splits.report.questions)
+    ]
     return digest_of("\x1f".join([section.mode.value, *prompts]).encode())
 
 

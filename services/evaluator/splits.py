@@ -4,28 +4,72 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dataengine.core.errors import InputError
-from dataengine.core.identity import derived_seed
+from dataengine.core.identity import canonical_json, derived_seed, digest_of
 from dataengine.core.questions import Question
+from dataengine.runtime.runfile import BenchmarkSection
+from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, typed_by
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The questions of one split; `read_picture` gives the bytes of the picture that a question names."""
+
+    questions: tuple[Question, ...]
+    read_picture: Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Splits:
     """The diagnose questions may steer the loop; the report questions may not."""
 
-    diagnose: tuple[Question, ...]
-    report: tuple[Question, ...]
+    diagnose: Asked
+    report: Asked
 
 
-def halves(questions: Sequence[Question], diagnose_share: float, seed: int) -> Splits:
+def read_splits(benchmark: Benchmark, section: BenchmarkSection, seed: int) -> Splits:
+    """The questions of both splits as the run file asks for them. Raises InputError or ConfigurationError."""
+    if section.data is not None:
+        everything = _scorable(benchmark.read(section.data.data), benchmark)
+        questions = limited(_typed(everything.questions, section), section.data.limit, seed)
+        diagnose, report = halves(questions, section.diagnose_share, seed)
+        return Splits(Asked(diagnose, everything.read_picture), Asked(report, everything.read_picture))
+    assert section.diagnose is not None
+    assert section.report is not None
+    steering = _scorable(benchmark.read(section.diagnose.data), benchmark)
+    reported = _scorable(benchmark.read(section.report.data), benchmark)
+    return Splits(
+        Asked(limited(_typed(steering.questions, section), section.diagnose.limit, seed), steering.read_picture),
+        Asked(limited(_typed(reported.questions, section), section.report.limit, seed), reported.read_picture),
+    )
+
+
+def _scorable(dataset: Dataset, benchmark: Benchmark) -> Dataset:
+    if not dataset.scorable:
+        raise InputError(
+            "the right answers are not public, so that nothing can be diagnosed",
+            where=benchmark.title,
+            todo="Take a split with answers",
+        )
+    return dataset
+
+
+def _typed(questions: Sequence[Question], section: BenchmarkSection) -> Sequence[Question]:
+    field = section.type_field
+    return questions if field is None else [typed_by(question, field) for question in questions]
+
+
+def halves(
+    questions: Sequence[Question], diagnose_share: float, seed: int
+) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
     """Split by picture: no picture has questions in both halves. The same seed gives the same halves."""
     pictures = sorted({question.picture for question in questions})
     random.Random(derived_seed("halves", seed)).shuffle(pictures)
     diagnose = set(pictures[: round(len(pictures) * diagnose_share)])
-    return Splits(
+    return (
         tuple(question for question in questions if question.picture in diagnose),
         tuple(question for question in questions if question.picture not in diagnose),
     )
@@ -49,24 +93,38 @@ def limited(questions: Sequence[Question], limit: int | None, seed: int) -> tupl
     return tuple(questions[place] for place in sorted(chosen))
 
 
-def checked(splits: Splits, pictures: dict[str, str]) -> Splits:
-    """The splits themselves, if both have questions and no picture is in both.
+def picture_digests(asked: Asked) -> dict[str, str]:
+    """The digest of every picture's bytes by its name. A picture that cannot be read is left out."""
+    digests: dict[str, str] = {}
+    for name in dict.fromkeys(question.picture for question in asked.questions):
+        try:
+            digests[name] = digest_of(asked.read_picture(name))
+        except InputError:
+            continue
+    return digests
 
-    `pictures` maps `Question.picture` to the digest of its bytes. Raises InputError otherwise.
-    """
-    for name, questions in (("diagnose", splits.diagnose), ("report", splits.report)):
-        if not questions:
+
+def check_disjoint(splits: Splits, diagnose: Mapping[str, str], report: Mapping[str, str]) -> None:
+    """Raise InputError if a split has no questions, or if a picture is in both (by the digests of its bytes)."""
+    for name, asked in (("diagnose", splits.diagnose), ("report", splits.report)):
+        if not asked.questions:
             raise InputError(
                 f"the {name} split has no questions", where="benchmark", todo="Check its `data` and `limit`"
             )
-    steering = {pictures[question.picture]: question for question in splits.diagnose if question.picture in pictures}
-    for question in splits.report:
-        twin = steering.get(pictures.get(question.picture, ""))
-        if twin is not None:
+    steering = {digest: name for name, digest in diagnose.items()}
+    for name, digest in report.items():
+        if digest in steering:
             raise InputError(
-                f"question {question.question_id} of the report split has the same picture as {twin.question_id} "
-                "of the diagnose split",
-                where=question.picture,
+                f"the picture {name} of the report split is also in the diagnose split, as {steering[digest]}",
+                where="benchmark",
                 todo="Give splits with different pictures, or one `data` folder to be split by picture",
             )
-    return splits
+
+
+def questions_digest(splits: Splits) -> str:
+    """One digest over every question asked, in order."""
+    rows = [
+        [q.question_id, q.picture, q.text, q.question_type, list(q.choices), q.answer_text]
+        for q in (*splits.diagnose.questions, *splits.report.questions)
+    ]
+    return digest_of(canonical_json(rows))

@@ -29,7 +29,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "Color Presence": ("yes", "no"),
     "Color Absence": ("yes", "no"),
 }
-"""The kinds of question, and the answers that each can have. Absence is a negated question (`is there not a circle?`)."""
+"""The kinds of question, and the answers of each. Absence is a negated question (`is there not a circle?`)."""
 
 INSTALLED = "installed"
 """A folder of this name stands for the data of the installed package."""
@@ -50,7 +50,7 @@ class EasyVqaRow:
 
 
 def easy_vqa_folder(folder: Path) -> Path:
-    """`folder`, or the installed package's data where it is called `installed`. Raises InputError where there is none."""
+    """`folder`, or the installed package's data where it is called `installed`. Raises InputError for none."""
     if folder.name == INSTALLED:
         spec = find_spec("easy_vqa")
         if spec is None or spec.origin is None:
@@ -138,7 +138,7 @@ def _value(rows: Sequence[EasyVqaRow], sort: str, values: tuple[str, ...]) -> st
     """The picture's color or shape: said, or named by the question, or the only one that nothing rules out."""
     possible = set(values)
     for row in rows:
-        named = set(re.findall(r"[a-z]+", row.question)) & set(values)
+        named = set(values).intersection(re.findall(r"[a-z]+", row.question))
         if row.kind == sort:
             return row.answer
         if row.kind.startswith(sort) and named:

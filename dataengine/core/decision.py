@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dataengine.core.allocation.scores import DiagnoseScore
+from dataengine.core.allocation.scores import NOISE, DiagnoseScore
 from dataengine.core.statistics import holm, mcnemar_exact
 
 
@@ -56,7 +56,7 @@ class Rules:
     patience: int = 2
     min_gain: float = 0.0
     alpha: float = 0.05
-    tolerated: float = 0.02
+    tolerated: float = NOISE
     budget: int | None = None
 
 

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from dataengine.core.allocation.learning import learning_rates, marginal_gain, spend
-from dataengine.core.allocation.scores import DiagnoseHistory, Spending, normalised, with_floor
+from dataengine.core.allocation import learning
+from dataengine.core.allocation.scores import NOISE, DiagnoseHistory, Spending, normalised, with_floor
 from dataengine.core.allocation.smoothed import posterior_errors, smoothed
+
+LEAST_HEADROOM = 0.1
+"""A type keeps this share of its error as headroom, however small the error: nothing is ever written off for good."""
 
 
 def gain(history: DiagnoseHistory, spending: Spending) -> dict[str, float]:
-    """Weights of the purchase that minimises the expected sum of errors over the types (every type counts alike).
+    """Weights of the purchase that leaves the least expected sum of errors (every type counts alike), over a floor.
 
     Until something was bought nothing is known about gains: the weights are those of `smoothed`. Afterwards three
-    things meet in one formula, see `learning.spend`: the headroom (posterior error e_i, as in `smoothed`), the rate v_i
-    at which the type has been seen to learn (`learning.learning_rates`, optimistic where little is known), and what has
-    been bought already (returns diminish). The scale m of the learning curve is an equal share of the budget. The
-    floor keeps every type observed, so that a wrong verdict can be revised.
+    things meet in one expectation, see `learning.purchase`: the headroom (posterior error as in `smoothed`, less the
+    NOISE that no data can repair), how the type has been seen to learn (`learning.beliefs`; types not bought yet are
+    believed to learn as the others do), and what has been bought already (returns diminish). The floor keeps every type
+    observed, so that a wrong verdict can be revised.
     """
     if not any(any(point.samples.values()) for point in history.points):
         return smoothed(history, spending)
-    purchase = spend(*_outlook(history, spending), float(spending.budget))
-    return with_floor(normalised(purchase), spending.floor)
+    headroom, believed, held = _outlook(history, spending)
+    bought = learning.purchase(headroom, believed, held, float(spending.budget))
+    return with_floor(normalised(bought), spending.floor)
 
 
 def expected_gain(history: DiagnoseHistory, spending: Spending) -> dict[str, float]:
-    """Accuracy of each type that its next sample is expected to bring, by the same model (for the report)."""
-    return marginal_gain(*_outlook(history, spending))
+    """Accuracy that each type is expected to gain per sample, by the same model, if an equal share of the budget were
+    bought of it (for the report)."""
+    headroom, believed, held = _outlook(history, spending)
+    share = max(1.0, spending.budget / len(history.types))
+    return {name: learning.expected_gain(headroom, believed, held, name, 0.0, share) / share for name in history.types}
 
 
 def _outlook(
     history: DiagnoseHistory, spending: Spending
-) -> tuple[dict[str, float], dict[str, float], dict[str, float], float]:
-    offset = max(1.0, spending.budget / len(history.types))
+) -> tuple[dict[str, float], dict[str, learning.Belief], dict[str, float]]:
+    unit = max(1.0, spending.budget / len(history.types))
     errors = posterior_errors(history.current.scores)
-    rates = {name: rate.hoped for name, rate in learning_rates(history, offset).items()}
+    headroom = {name: max(error - NOISE, LEAST_HEADROOM * error) for name, error in errors.items()}
     held = {name: float(history.current.samples.get(name, 0)) for name in history.types}
-    return errors, rates, held, offset
+    return headroom, learning.beliefs(history, unit), held

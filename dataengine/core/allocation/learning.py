@@ -1,80 +1,137 @@
-"""How fast each question type learns from the samples bought for it, estimated from a run's own rounds."""
+"""How fast each question type learns from the samples bought for it, inferred from a run's own rounds."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
+from statistics import fmean
 
 from dataengine.core.allocation.scores import DiagnoseHistory, DiagnosePoint, DiagnoseScore
 
-FIRST_GUESS = 0.3
-"""The rate before anything was bought. Only its order of magnitude matters: it is the same for every type."""
-SPREAD = 0.5
-"""Types differ in their rate by at least this share of the mean rate; what was not seen cannot be thought alike."""
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A learning curve: after N samples the share (1 + N / scale)^-exponent of the errors is left.
+
+    Errors that fall as a power of the data, from an offset: Hestness et al. 2017 (1712.00409), Rosenfeld et al. 2019
+    (1909.12673). A small scale pays at once and then hardly, a large one pays steadily; a small exponent never pays.
+    """
+
+    scale: float
+    exponent: float
+
+    def remaining(self, samples: float) -> float:
+        """The share of the errors at N = 0 that is left after `samples`."""
+        return float((1.0 + samples / self.scale) ** -self.exponent)
+
+
+SCALES = (0.1, 0.3, 1.0, 3.0, 10.0)
+"""In units of an equal share of a round's budget."""
+EXPONENTS = (0.05, 0.15, 0.3, 0.6, 1.0, 2.0)
+PSEUDO_TYPES = 8.0
+"""What every curve is thought likely beforehand is worth so many observed types."""
+ITERATIONS = 20
+"""Of expectation-maximisation; the prior moves by less than a thousandth afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """The exponent v of a type's learning curve e(N) = e(0) (m / (m + N))^v, as a normal posterior."""
+class Belief:
+    """What is believed about one type's learning: a probability for every curve of the family."""
 
-    mean: float
-    deviation: float
+    curves: Sequence[Curve]
+    probabilities: Sequence[float]
 
-    @property
-    def hoped(self) -> float:
-        """E[max(v, 0)] = mean Phi(z) + deviation phi(z), z = mean / deviation: what buying is worth if it can be
-        stopped once it turns out not to pay (the expected improvement of Mockus 1978 at threshold zero).
-
-        Of two types with one mean the less known has the higher value: this is the optimism that explores.
-        """
-        if self.deviation <= 0.0:
-            return max(0.0, self.mean)
-        z = self.mean / self.deviation
-        return max(0.0, self.mean * NormalDist().cdf(z) + self.deviation * NormalDist().pdf(z))
+    def remaining(self, held: float, more: float) -> float:
+        """The expected share of today's errors that is left after `more` samples on top of the `held` ones. Convex and
+        falling in `more`; what may pay counts by how likely it does, so that little-known types are tried."""
+        return sum(
+            probability * curve.remaining(held + more) / curve.remaining(held)
+            for curve, probability in zip(self.curves, self.probabilities, strict=True)
+        )
 
 
-def learning_rates(history: DiagnoseHistory, offset: float) -> dict[str, Rate]:
-    """The posterior rate of every type, given the diagnose scores of all checkpoints. `offset` is m, in samples.
+def beliefs(history: DiagnoseHistory, unit: float) -> dict[str, Belief]:
+    """The posterior over learning curves of every type. `unit` is an equal share of a round's budget, in samples.
 
-    Model: errors fall as a power law of the data, log e_i(N) = const - v_i log(1 + N / m) (Hestness et al. 2017,
-    1712.00409; Rosenfeld et al. 2019, 1909.12673). Per type, least squares over the checkpoints gives v_i with
-    variance s_i^2; s_i^2 comes from the questions whose answer flipped between two checkpoints, because only those
-    carry noise in a paired comparison. The types are then shrunk to their common mean (random effects, DerSimonian &
-    Laird 1986): posterior mean (v_i / s_i^2 + v / t^2) / (1 / s_i^2 + 1 / t^2) with t the spread between types,
-    never below SPREAD x mean. A type that was never bought keeps the common mean and the whole spread.
+    Empirical Bayes over a grid of curves (nonparametric maximum likelihood of the mixing distribution, N. Laird, JASA
+    73 (1978) 805-811, held to a uniform prior worth PSEUDO_TYPES types): the types share one prior, fitted to all of
+    them by expectation-maximisation, so that a type about which its own answers say little is believed to learn as the
+    others do. The likelihood of a curve is normal in the log errors of the checkpoints, with a free level; its variance
+    comes from the answers that flipped between checkpoints, because only those carry noise in a paired comparison. A
+    type that was never bought keeps the shared prior.
     """
-    seen = {name: slope for name in history.types if (slope := _slope(history, name, offset)) is not None}
-    mean, spread = _common(list(seen.values()))
-    rates: dict[str, Rate] = {}
-    for name in history.types:
-        if name not in seen:
-            rates[name] = Rate(mean, spread)
-            continue
-        value, variance = seen[name]
-        precision = 1.0 / variance + 1.0 / spread**2
-        rates[name] = Rate((value / variance + mean / spread**2) / precision, math.sqrt(1.0 / precision))
-    return rates
+    curves = [Curve(scale * unit, exponent) for scale in SCALES for exponent in EXPONENTS]
+    logs = {name: _log_likelihoods(history, name, curves) for name in history.types}
+    prior = [1.0 / len(curves)] * len(curves)
+    posteriors: dict[str, list[float]] = {}
+    for _ in range(ITERATIONS):
+        posteriors = {name: _posterior(prior, row) for name, row in logs.items()}
+        seen = [sum(column) for column in zip(*posteriors.values(), strict=True)]
+        prior = [(PSEUDO_TYPES / len(curves) + mass) / (PSEUDO_TYPES + len(logs)) for mass in seen]
+    return {name: Belief(curves, row) for name, row in posteriors.items()}
 
 
-def _slope(history: DiagnoseHistory, name: str, offset: float) -> tuple[float, float] | None:
-    """Least-squares rate of one type over the checkpoints, and its variance; None if N never changed."""
+def purchase(
+    headroom: Mapping[str, float], believed: Mapping[str, Belief], held: Mapping[str, float], budget: float
+) -> dict[str, float]:
+    """How many samples of each type leave the least expected sum of errors, for `budget` samples in all.
+
+    The next increment always goes to the type whose errors it is expected to lower most. Because every type's expected
+    errors are convex in what is bought, no other order can do better (B. Fox, Management Science 13 (1966) 210-216).
+    Where nothing can be gained nothing is bought.
+    """
+    steps = max(200, 20 * len(headroom))
+    step = budget / steps
+    bought = dict.fromkeys(headroom, 0.0)
+    gains = {name: expected_gain(headroom, believed, held, name, 0.0, step) for name in headroom}
+    for _ in range(steps):
+        name = max(gains, key=lambda candidate: gains[candidate])
+        if gains[name] <= 0.0:
+            break
+        bought[name] += step
+        gains[name] = expected_gain(headroom, believed, held, name, bought[name], step)
+    return bought
+
+
+def expected_gain(
+    headroom: Mapping[str, float],
+    believed: Mapping[str, Belief],
+    held: Mapping[str, float],
+    name: str,
+    bought: float,
+    more: float,
+) -> float:
+    """Accuracy that `more` samples of a type are expected to bring after `bought` ones of this round."""
+    belief, stock = believed[name], held[name]
+    return headroom[name] * (belief.remaining(stock, bought) - belief.remaining(stock, bought + more))
+
+
+def _posterior(prior: Sequence[float], log_likelihoods: Sequence[float]) -> list[float]:
+    highest = max(log_likelihoods)
+    masses = [p * math.exp(value - highest) for p, value in zip(prior, log_likelihoods, strict=True)]
+    total = sum(masses)
+    return [mass / total for mass in masses]
+
+
+def _log_likelihoods(history: DiagnoseHistory, name: str, curves: Sequence[Curve]) -> list[float]:
     points = [point for point in history.points if name in point.scores and point.scores[name].n]
-    exposure = [math.log1p(point.samples.get(name, 0) / offset) for point in points]
-    centre = sum(exposure) / len(exposure) if exposure else 0.0
-    width = sum((x - centre) ** 2 for x in exposure)
-    if width <= 0.0:
-        return None
-    logs = [_log_error(point.scores[name]) for point in points]
-    slope = -sum((x - centre) * y for x, y in zip(exposure, logs, strict=True)) / width
-    noise = [_flip_noise(points[0], point, name) for point in points[1:]]
-    return slope, sum(noise) / len(noise) / 2.0 / width
+    if len(points) < 2:
+        return [0.0] * len(curves)
+    logs = [math.log(_error(point.scores[name])) for point in points]
+    variance = fmean(_flip_noise(points[0], point, name) for point in points[1:]) / 2.0
+    rows = []
+    for curve in curves:
+        expected = [math.log(curve.remaining(point.samples.get(name, 0))) for point in points]
+        misses = [seen - model for seen, model in zip(logs, expected, strict=True)]
+        level = fmean(misses)
+        rows.append(-0.5 * sum((miss - level) ** 2 for miss in misses) / variance)
+    return rows
 
 
-def _log_error(score: DiagnoseScore) -> float:
-    """The log of the error with half a question added on both sides, so that it is finite at 0 wrong."""
-    return math.log((score.wrong + 0.5) / (score.n + 1.0))
+def _error(score: DiagnoseScore) -> float:
+    """The error with half a question added on both sides, so that its log is finite at 0 wrong."""
+    return (score.wrong + 0.5) / (score.n + 1.0)
 
 
 def _flip_noise(first: DiagnosePoint, second: DiagnosePoint, name: str) -> float:
@@ -86,61 +143,6 @@ def _flip_noise(first: DiagnosePoint, second: DiagnosePoint, name: str) -> float
         share, net = (flips.gained + flips.lost + 1.0) / flips.n, (flips.gained - flips.lost) / flips.n
         variance = max(share - net**2, 1.0 / flips.n) / flips.n
     else:
-        variance = sum(_smooth(score) * (1.0 - _smooth(score)) / score.n for score in (a, b))
-    middle = (_smooth(a) + _smooth(b)) / 2.0
+        variance = sum(_error(score) * (1.0 - _error(score)) / score.n for score in (a, b))
+    middle = (_error(a) + _error(b)) / 2.0
     return float(variance / middle**2)
-
-
-def _smooth(score: DiagnoseScore) -> float:
-    return (score.wrong + 0.5) / (score.n + 1.0)
-
-
-def _common(seen: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Mean and standard deviation of the rate over the types (random effects)."""
-    if not seen:
-        return FIRST_GUESS, FIRST_GUESS * SPREAD
-    precision = [1.0 / variance for _, variance in seen]
-    fixed = sum(w * v for w, (v, _) in zip(precision, seen, strict=True)) / sum(precision)
-    excess = sum(w * (v - fixed) ** 2 for w, (v, _) in zip(precision, seen, strict=True)) - (len(seen) - 1)
-    scale = sum(precision) - sum(w * w for w in precision) / sum(precision)
-    between = max(0.0, excess / scale) if scale > 0.0 else 0.0
-    weights = [1.0 / (variance + between) for _, variance in seen]
-    mean = max(0.0, sum(w * v for w, (v, _) in zip(weights, seen, strict=True)) / sum(weights))
-    return mean, max(math.sqrt(between), SPREAD * mean, SPREAD * FIRST_GUESS / 10.0)
-
-
-def spend(
-    errors: Mapping[str, float], rates: Mapping[str, float], held: Mapping[str, float], offset: float, budget: float
-) -> dict[str, float]:
-    """The purchase n_i >= 0, sum n_i = budget, that minimises the sum of the errors it leads to.
-
-    With H_i = m + N_i samples in hand, type i is expected to go from e_i to e_i (H_i / (H_i + n_i))^v_i. The sum is
-    convex, so at the optimum all bought types have one marginal gain per sample, the price p:
-    H_i + n_i = (e_i v_i H_i^v_i / p)^(1 / (1 + v_i)); p is found by bisection (water-filling, Boyd & Vandenberghe,
-    Convex Optimization, 5.5.3). For equal v and N = 0 this is n_i + m ~ e_i^(1 / (1 + v)): the published 1 - a and
-    sqrt(1 - a) are its limits for flat (v = 0) and steep (v = 1) curves.
-    """
-    stock = {name: offset + held[name] for name in errors}
-
-    def bought(price: float) -> dict[str, float]:
-        wanted = {}
-        for name, hand in stock.items():
-            value = errors[name] * rates[name] * hand ** rates[name] / price
-            wanted[name] = max(0.0, value ** (1.0 / (1.0 + rates[name])) - hand) if value > 0.0 else 0.0
-        return wanted
-
-    top = max(errors[name] * rates[name] / stock[name] for name in errors)
-    if top <= 0.0 or budget <= 0.0:
-        return dict.fromkeys(errors, 0.0)
-    low, high = math.log(top) - 60.0, math.log(top)
-    for _ in range(100):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if sum(bought(math.exp(middle)).values()) > budget else (low, middle)
-    return bought(math.exp(high))
-
-
-def marginal_gain(
-    errors: Mapping[str, float], rates: Mapping[str, float], held: Mapping[str, float], offset: float
-) -> dict[str, float]:
-    """Accuracy that the next sample of each type is expected to bring: e_i v_i / (m + N_i)."""
-    return {name: errors[name] * rates[name] / (offset + held[name]) for name in errors}

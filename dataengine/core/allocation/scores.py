@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+NOISE = 0.02
+"""The error rate that no data can repair: wrong labels and ambiguous questions of the benchmark itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class DiagnoseScore:

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.core.allocation import (
@@ -15,7 +16,8 @@ from dataengine.core.allocation import (
     expected_gain,
     weights,
 )
-from dataengine.core.allocation.learning import Rate, learning_rates, marginal_gain, spend
+from dataengine.core.allocation.learning import Belief, Curve, beliefs, purchase
+from dataengine.core.allocation.learning import expected_gain as expected
 
 ASKED = 200
 
@@ -66,9 +68,9 @@ def test_of_two_types_that_gained_alike_the_one_that_cost_less_gets_more() -> No
 
 def test_noise_does_not_pass_for_learning() -> None:
     steady = {f"t{i}": (0.5, 0.58, 300) for i in range(6)}
-    rates = learning_rates(two_rounds(lucky=(0.5, 0.62, 300), **steady), offset=300.0)
-    raw = -math.log((0.38 * ASKED + 0.5) / (0.5 * ASKED + 0.5)) / math.log(2)
-    assert rates["t0"].mean < rates["lucky"].mean < raw
+    believed = beliefs(two_rounds(lucky=(0.5, 0.62, 300), **steady), unit=300.0)
+    remaining = {name: belief.remaining(0.0, 300.0) for name, belief in believed.items()}
+    assert 0.38 / 0.5 < remaining["lucky"] < remaining["t0"]
 
 
 @given(
@@ -92,46 +94,50 @@ def test_counting_samples_in_other_units_changes_nothing(samples: list[int], gai
 
 
 @given(
-    errors=st.lists(st.floats(0.01, 1.0), min_size=1, max_size=9),
-    rates=st.lists(st.floats(0.01, 2.0), min_size=9, max_size=9),
+    headroom=st.lists(st.floats(0.01, 1.0), min_size=1, max_size=9),
     held=st.lists(st.integers(0, 2000), min_size=9, max_size=9),
     budget=st.integers(1, 5000),
+    seed=st.integers(0, 99),
 )
-def test_the_purchase_spends_the_budget_at_one_price(
-    errors: list[float], rates: list[float], held: list[int], budget: int
+@settings(max_examples=25)
+def test_the_purchase_spends_the_budget_and_no_exchange_would_do_better(
+    headroom: list[float], held: list[int], budget: int, seed: int
 ) -> None:
-    names = [str(i) for i in range(len(errors))]
-    error = dict(zip(names, errors, strict=True))
-    rate = dict(zip(names, rates, strict=False))
-    stock = {name: float(n) for name, n in zip(names, held, strict=False)}
-    bought = spend(error, rate, stock, 100.0, float(budget))
-    assert sum(bought.values()) == pytest.approx(budget, rel=1e-3)
-    after = {n: error[n] * ((100.0 + stock[n]) / (100.0 + stock[n] + bought[n])) ** rate[n] for n in names}
-    prices = marginal_gain(after, rate, {n: stock[n] + bought[n] for n in names}, 100.0)
-    paid = [prices[n] for n in names if bought[n] > 1e-3]
-    assert max(paid) == pytest.approx(min(paid), rel=1e-3)
-    assert all(prices[n] <= max(paid) * 1.001 for n in names if bought[n] == 0.0)
+    room = {str(i): value for i, value in enumerate(headroom)}
+    stock = {name: float(n) for name, n in zip(room, held, strict=False)}
+    draw = random.Random(seed)
+    believed = {name: Belief([Curve(draw.uniform(10, 1000), draw.uniform(0.01, 2))], [1.0]) for name in room}
+    bought = purchase(room, believed, stock, float(budget))
+    assert sum(bought.values()) == pytest.approx(budget, rel=1e-6)
+    step = budget / 200
+    last = [expected(room, believed, stock, name, bought[name] - step, step) for name in room if bought[name] > 0]
+    following = [expected(room, believed, stock, name, bought[name], step) for name in room]
+    assert min(last) >= max(following) - 1e-9
 
 
-def test_the_published_rules_are_the_limits_of_the_purchase() -> None:
-    error = {"a": 0.64, "b": 0.16}
-    none, much = dict.fromkeys(error, 0.0), 1e7
-    flat = spend(error, dict.fromkeys(error, 1e-6), none, 1.0, much)
-    steep = spend(error, dict.fromkeys(error, 1.0), none, 1.0, much)
-    assert flat["a"] / flat["b"] == pytest.approx(4.0, rel=1e-3)
-    assert steep["a"] / steep["b"] == pytest.approx(2.0, rel=1e-3)
+def test_the_published_rules_are_limits_of_the_purchase() -> None:
+    errors, none = {"a": 0.64, "b": 0.16}, {"a": 0.0, "b": 0.0}
+    shares = []
+    for exponent in (1e-4, 1.0):
+        believed = dict.fromkeys(errors, Belief([Curve(1.0, exponent)], [1.0]))
+        bought = purchase(errors, believed, none, 1e6)
+        shares.append(bought["a"] / bought["b"])
+    assert shares == pytest.approx([0.64 / 0.16, math.sqrt(0.64 / 0.16)], rel=0.03)
 
 
-@given(mean=st.floats(-1.0, 1.0), deviation=st.floats(0.01, 1.0))
-def test_the_less_is_known_of_a_rate_the_more_is_hoped(mean: float, deviation: float) -> None:
-    hoped = Rate(mean, deviation).hoped
-    assert hoped >= max(0.0, mean)
-    assert Rate(mean, 2 * deviation).hoped >= hoped
+def test_a_type_seen_to_learn_is_believed_to_learn_on() -> None:
+    believed = beliefs(two_rounds(stuck=(0.3, 0.3, 300), paying=(0.3, 0.6, 300), new=(0.3, 0.3, 0)), unit=300.0)
+    after = {name: belief.remaining(300.0 if name != "new" else 0.0, 300.0) for name, belief in believed.items()}
+    assert after["paying"] < after["stuck"]
+    assert after["new"] < after["stuck"]
 
 
 def test_missing_flips_make_a_gain_less_certain() -> None:
-    paired = two_rounds(a=(0.5, 0.6, 300), b=(0.5, 0.5, 300))
+    paired = two_rounds(a=(0.5, 0.65, 300), b=(0.5, 0.5, 300))
     points = [DiagnosePoint(point.scores, point.samples) for point in paired.points]
     apart = DiagnoseHistory(points, points[-1])
-    difference = learning_rates(paired, 300.0), learning_rates(apart, 300.0)
-    assert difference[0]["a"].deviation < difference[1]["a"].deviation
+    contrasts = []
+    for history in (paired, apart):
+        remaining = {name: belief.remaining(0.0, 300.0) for name, belief in beliefs(history, 300.0).items()}
+        contrasts.append(remaining["b"] - remaining["a"])
+    assert contrasts[0] > contrasts[1] > 0

@@ -6,6 +6,9 @@ import sys
 
 import typer
 
+from dataengine.cli.exits import FAILED, INTERRUPTED, WRONG_USAGE
+from dataengine.cli.publish import publish
+from dataengine.cli.run import run
 from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError
 
 app = typer.Typer(
@@ -16,8 +19,8 @@ app = typer.Typer(
     add_completion=False,
 )
 
-DONE, FAILED, WRONG_USAGE, SHORT_OF_GOAL, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes. 3: the run rested without a checkpoint better than the base. 130: interrupted, goes on when run again."""
+app.command()(run)
+app.command()(publish)
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ from dataengine.wire.documents import AnalysisDoc
 
 _STYLES = {"better": "bold green", "worse": "bold red", "open": ""}
 _CHART_WIDTH = 21
-_DEFAULT_LEVEL = 0.05
 
 
 def run_table(view: RunView, split: Split = Split.REPORT) -> RenderableType:
@@ -47,11 +46,6 @@ def history_table(view: RunView) -> RenderableType:
     return Group(_headline(view, Split.REPORT), Text(), table, Text(), _decisions(view))
 
 
-def level_of(view: RunView) -> float:
-    """The level at which the run tests: its configuration's, or 0.05 where there is none."""
-    return view.config.analysis.alpha if view.config is not None else _DEFAULT_LEVEL
-
-
 def _add_group(table: Table, view: RunView, scored: list[RoundView], split: Split, name: str | None) -> None:
     """The rows of one question type, or of all together if `name` is None."""
     shown = [(r, r.scores[split].overall if name is None else r.scores[split].by_type.get(name)) for r in scored]
@@ -67,7 +61,7 @@ def _add_group(table: Table, view: RunView, scored: list[RoundView], split: Spli
             str(score.n),
             percent(score.accuracy),
             Text(interval(score.interval), style="dim"),
-            _drawn(score, _STYLES[verdict(score.change, level_of(view))]),
+            _drawn(score, _STYLES[verdict(score.change, view.level)]),
             *_change(score, view),
         )
         title = ""
@@ -78,7 +72,7 @@ def _add_group(table: Table, view: RunView, scored: list[RoundView], split: Spli
 def _change(score: ScoreView, view: RunView) -> tuple[Text, Text]:
     if score.change is None:
         return Text(""), Text("")
-    style = _STYLES[verdict(score.change, level_of(view))]
+    style = _STYLES[verdict(score.change, view.level)]
     return Text(points(score.change.difference), style=style), Text(p_value(score.change.p), style=style or "dim")
 
 
@@ -129,7 +123,7 @@ def _legend(view: RunView, scored: list[RoundView], split: Split) -> Text:
         f"★ best round. Bought: samples of the type that the round added. Split: {split}"
         + (" (it steers nothing)." if split is Split.REPORT else " (it steers the loop)."),
         "Change against round 0 in points; p: exact McNemar test on the same questions. Coloured where it is",
-        f"significant at {level_of(view):g} after Holm's correction over the types of a round."
+        f"significant at {view.level:g} after Holm's correction over the types of a round."
         + (" ┊ chance." if chance else ""),
     ]
     if unanswered:

@@ -1,0 +1,43 @@
+# Every command here is what people and CI call. `make demo` and `make test` need nothing but Python 3.11+ and make.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+WORLD := examples/scenes/world
+
+.PHONY: help setup demo test check lint proto clean
+
+help:             ## What there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+
+setup: $(INSTALLED)  ## Set up the virtual environment
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "installing packages into $(VENV)"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[embedded]' --group dev
+	@touch $@
+
+demo: setup       ## Run the closed loop on the embedded default; again after an interruption: it goes on
+	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
+	@$(BIN)/dataengine run examples/scenes/run.yaml
+
+test: setup       ## Run the tests
+	@$(BIN)/python -m pytest
+
+lint: setup       ## Style, types, import contracts, drift of generated code
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m protos.generate --check
+
+check: lint test  ## What CI runs
+
+proto: setup      ## Generate dataengine/wire/generated from protos
+	@$(BIN)/python -m protos.generate
+
+clean:            ## Remove the virtual environment, caches and generated worlds (runs stay)
+	rm -rf $(VENV) .cache $(WORLD) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,233 @@
+"""The embedded default: the four services in one process, on a folder, with nothing to install or start.
+
+The handlers are the ones that run on Kafka, MinIO, Triton and Kubernetes; only the adapters differ. One process at a
+time may turn a run; killed at any moment and started again, it goes on from where it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from dataengine.adapters.annotations.teacher import AnnotationTeacher
+from dataengine.adapters.directory import DirectoryStore
+from dataengine.adapters.inprocess_student import AnswersQuestions, InprocessStudent
+from dataengine.adapters.openai_teacher import OpenAITeacher
+from dataengine.adapters.sqlite_bus import SqliteBus
+from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.adapters.subprocess_jobs import SubprocessJobs
+from dataengine.core.artifacts import RunKeys
+from dataengine.core.errors import ConfigurationError
+from dataengine.core.events import CheckpointReady, RunRested
+from dataengine.core.ports import Bus, Ledger, Message, Progress, Store, Teacher
+from dataengine.data.picture_sources import open_source
+from dataengine.runtime.parked import parked_events, replay
+from dataengine.runtime.runfile import RunFile, TeacherSection
+from dataengine.runtime.version import code_version
+from dataengine.runtime.worker import PARKED, Patience, Worker
+from dataengine.student.registry import family
+from dataengine.wire.documents import AnalysisDoc, CheckpointDoc
+from dataengine.wire.events import decode, encode
+from services.analyzer.handler import AnalyzerHandler
+from services.evaluator.benchmarks.registry import find_benchmark
+from services.evaluator.handler import Evaluator
+from services.generator.handler import GeneratorHandler
+from services.trainer.handler import Trainer
+from triton_models.student.engine import Engine, digest_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended: "rested" with the loop's reason, or "parked" with the error that stopped it."""
+
+    run: str
+    state: str
+    reason: str
+    best_round: int = 0
+
+    @property
+    def improved(self) -> bool:
+        """Whether a trained checkpoint is better than the base by the run's own test."""
+        return self.best_round > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder that holds runs, and what one run has there beside its artifacts."""
+
+    path: Path
+    run: str
+
+    @property
+    def folder(self) -> Path:
+        """The run's own folder."""
+        return self.path / RunKeys(self.run).root
+
+    @property
+    def bus(self) -> Path:
+        """The file of the bus and the ledger."""
+        return self.folder / "bus.sqlite"
+
+    @property
+    def work(self) -> Path:
+        """Jobs and caches: may be deleted when the run is over."""
+        return self.folder / "work"
+
+    @property
+    def log(self) -> Path:
+        """JSON log lines."""
+        return self.folder / "log.jsonl"
+
+
+async def turn(run: RunFile, home: Path, progress: Progress, *, replicas: int = 2, threads: int | None = None) -> Outcome:
+    """Turn the loop of `run` until it rests or an event is parked; a run that was begun before goes on.
+
+    `replicas` is the number of generation tasks worked on at once, `threads` torch's. Raises ConfigurationError if
+    another process turns this run, or if it was begun with another configuration.
+    """
+    place = Home(home, run.run)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    with _alone(place.folder / "lock"):
+        store = DirectoryStore(home)
+        async with _bus_and_ledger(place.bus) as (bus, ledger):
+            await begin(store, bus, run)
+            for event in await parked_events(bus):
+                await replay(bus, ledger, event)
+            workers = _workers(store, bus, ledger, run, place, progress, replicas, threads)
+            return await _until_rested(bus, store, workers, run.run)
+
+
+async def begin(store: Store, bus: Bus, run: RunFile) -> None:
+    """Write down the configuration and the base checkpoint, and publish the first event unless it was published.
+
+    Raises ConfigurationError if the run was begun with another configuration.
+    """
+    keys = RunKeys(run.run)
+    config = store.claim(keys.config, run.encode())
+    if store.get(config) != run.encode():
+        raise ConfigurationError(
+            f"the run {run.run!r} was begun with another configuration",
+            where=keys.config,
+            todo="Give the new run another name, or delete the folder of the old one",
+        )
+    if not await bus.history([CheckpointReady.topic]):
+        base = store.claim(keys.round(0, "checkpoint.json"), base_checkpoint(run).encode())
+        await bus.publish([encode(CheckpointReady(run.run, config, 0, base), "command")])
+
+
+def base_checkpoint(run: RunFile) -> CheckpointDoc:
+    """The untouched base as a checkpoint. Raises ConfigurationError if its folder is not there."""
+    folder = run.student.base
+    if not folder.is_dir():
+        raise ConfigurationError("there is no such folder of weights", where=str(folder), todo="Check student.base")
+    return CheckpointDoc(
+        run=run.run,
+        round=0,
+        family=run.student.family,
+        base=str(folder),
+        base_digest=digest_folder(folder),
+        code_version=code_version(),
+    )
+
+
+def teacher_of(section: TeacherSection) -> Teacher:
+    """The teacher that the run file asks for. Raises ConfigurationError if its key is not set."""
+    if section.kind == "annotations":
+        return AnnotationTeacher(section.error_rate)
+    return OpenAITeacher.from_section(section)
+
+
+def _workers(
+    store: Store,
+    bus: Bus,
+    ledger: Ledger,
+    run: RunFile,
+    place: Home,
+    progress: Progress,
+    replicas: int,
+    threads: int | None,
+) -> list[Worker]:
+    """The four services, each a consumer of its own."""
+
+    @cache
+    def engine(name: str, base: str) -> Engine:
+        return Engine(family(name), Path(base), threads=threads)
+
+    def engine_of(checkpoint: CheckpointDoc) -> AnswersQuestions:
+        return engine(checkpoint.family, checkpoint.base).answer
+
+    command = [sys.executable, "-m", "services.trainer.job"]
+    environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    jobs = SubprocessJobs(command, run.training.timeout, environment)
+    student = InprocessStudent(store, place.work / "adapters", engine_of)
+    evaluator = Evaluator(store, student, find_benchmark, progress)
+    analyzer = AnalyzerHandler(store, code_version())
+    generator = GeneratorHandler(store, teacher_of, open_source, progress)
+    trainer = Trainer(store, jobs, open_source, progress, place.work)
+    return [
+        Worker("evaluator", bus, ledger, {"checkpoint-ready": evaluator.on_checkpoint_ready}),
+        Worker("analyzer", bus, ledger, {"eval-done": analyzer}),
+        Worker("generator", bus, ledger, generator.handlers, concurrency=replicas),
+        Worker("trainer", bus, ledger, {"data-ready": trainer.on_data_ready}, patience=Patience(attempts=2)),
+    ]
+
+
+async def _until_rested(bus: SqliteBus, store: Store, workers: list[Worker], run: str) -> Outcome:
+    """Run the workers until the run's last event is there, or one was parked."""
+    tasks = [asyncio.create_task(worker.run()) for worker in workers]
+    waiting = asyncio.ensure_future(_last_word(bus))
+    try:
+        await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done():
+                task.result()
+        message = await waiting
+    finally:
+        for task in [waiting, *tasks]:
+            task.cancel()
+        await asyncio.gather(waiting, *tasks, return_exceptions=True)
+    if message.topic == PARKED:
+        who, error = message.headers["parked_by"], message.headers["parked_error"]
+        return Outcome(run, "parked", f"the {who} cannot go on: {error}")
+    event = decode(message)
+    assert isinstance(event, RunRested)
+    analysis = await asyncio.to_thread(AnalysisDoc.load, store, event.analysis)
+    return Outcome(run, "rested", event.reason, analysis.best_round)
+
+
+async def _last_word(bus: SqliteBus) -> Message:
+    """The message that ends the waiting: a rest, or a parked event that was not replayed."""
+    subscription = await bus.subscribe("outcome", [RunRested.topic, PARKED])
+    while True:
+        delivery = await subscription.next()
+        standing = {event.event_id for event in await parked_events(bus)}
+        if delivery.message.topic == RunRested.topic or delivery.message.headers.get("ce_id") in standing:
+            return delivery.message
+        await delivery.commit()
+
+
+@asynccontextmanager
+async def _bus_and_ledger(path: Path) -> AsyncIterator[tuple[SqliteBus, SqliteLedger]]:
+    bus, ledger = SqliteBus(path), SqliteLedger(path)
+    try:
+        yield bus, ledger
+    finally:
+        await bus.close()
+        await ledger.close()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the run's lock. Raises ConfigurationError if another process holds it."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigurationError("another process turns this run", where=str(path.parent)) from error
+        yield

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import ValidationError
-
 from dataengine.core.artifacts import ArtifactRef
-from dataengine.core.errors import ContractError
 from dataengine.core.ports import Store
 from dataengine.core.resampling import paired_difference_interval
 from dataengine.core.statistics import mcnemar_exact
-from dataengine.wire.documents import Comparison, Prediction
+from dataengine.wire.documents import Comparison, Prediction, decode_lines
 
 OVERALL = "overall"
 """The key of the comparison over all types, beside one key per type."""
@@ -21,13 +18,7 @@ RIGHT = 0.5
 
 def read_predictions(store: Store, ref: ArtifactRef) -> list[Prediction]:
     """The predictions of one split. Raises ContractError, with the line, if the file is something else."""
-    predictions = []
-    for number, line in enumerate(store.get(ref).splitlines(), start=1):
-        try:
-            predictions.append(Prediction.model_validate_json(line))
-        except ValidationError as error:
-            raise ContractError(f"is no prediction: {error.errors()[0]['msg']}", where=f"{ref.uri}:{number}") from error
-    return predictions
+    return decode_lines(Prediction, store.get(ref), ref.uri)
 
 
 def compare_by_type(

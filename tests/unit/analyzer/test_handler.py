@@ -185,5 +185,5 @@ async def test_a_broken_line_of_predictions_is_named() -> None:
     document = EvaluationDoc.load(made_up.store, event.evaluation)
     changed = document.model_copy(update={"diagnose_predictions": broken})
     event = replace(event, evaluation=made_up.store.put("evaluation.json", changed.encode()))
-    with pytest.raises(ContractError, match=r"broken.*:1"):
+    with pytest.raises(ContractError, match=r"broken.*line 1"):
         await AnalyzerHandler(made_up.store)(event)

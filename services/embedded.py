@@ -37,7 +37,7 @@ from dataengine.wire.events import decode, encode
 from services.analyzer.handler import AnalyzerHandler
 from services.evaluator.benchmarks.registry import find_benchmark
 from services.evaluator.handler import Evaluator
-from services.generator.handler import GeneratorHandler
+from services.generator.handler import Generator
 from services.trainer.handler import Trainer
 from triton_models.student.engine import Engine, digest_folder
 
@@ -85,7 +85,9 @@ class Home:
         return self.folder / "log.jsonl"
 
 
-async def turn(run: RunFile, home: Path, progress: Progress, *, replicas: int = 2, threads: int | None = None) -> Outcome:
+async def turn(
+    run: RunFile, home: Path, progress: Progress, *, replicas: int = 2, threads: int | None = None
+) -> Outcome:
     """Turn the loop of `run` until it rests or an event is parked; a run that was begun before goes on.
 
     `replicas` is the number of generation tasks worked on at once, `threads` torch's. Raises ConfigurationError if
@@ -168,8 +170,9 @@ def _workers(
     student = InprocessStudent(store, place.work / "adapters", engine_of)
     evaluator = Evaluator(store, student, find_benchmark, progress)
     analyzer = AnalyzerHandler(store, code_version())
-    generator = GeneratorHandler(store, teacher_of, open_source, progress)
-    trainer = Trainer(store, jobs, open_source, progress, place.work)
+    source_of = cache(open_source)
+    generator = Generator(store, teacher_of, source_of, progress)
+    trainer = Trainer(store, jobs, source_of, progress, place.work)
     return [
         Worker("evaluator", bus, ledger, {"checkpoint-ready": evaluator.on_checkpoint_ready}),
         Worker("analyzer", bus, ledger, {"eval-done": analyzer}),
@@ -184,14 +187,15 @@ async def _until_rested(bus: SqliteBus, store: Store, workers: list[Worker], run
     waiting = asyncio.ensure_future(_last_word(bus))
     try:
         await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
-        for task in tasks:
-            if task.done():
-                task.result()
+        for worker in tasks:
+            if worker.done():
+                worker.result()
         message = await waiting
     finally:
-        for task in [waiting, *tasks]:
+        everything: list[asyncio.Future[Message] | asyncio.Task[None]] = [waiting, *tasks]
+        for task in everything:
             task.cancel()
-        await asyncio.gather(waiting, *tasks, return_exceptions=True)
+        await asyncio.gather(*everything, return_exceptions=True)
     if message.topic == PARKED:
         who, error = message.headers["parked_by"], message.headers["parked_error"]
         return Outcome(run, "parked", f"the {who} cannot go on: {error}")

@@ -47,6 +47,11 @@ class RunKeys:
         """The run file as resolved."""
         return f"{self.root}/config.json"
 
+    @property
+    def held_out(self) -> str:
+        """The fingerprints of the questions asked, which nothing generated may match."""
+        return f"{self.root}/held-out.json"
+
     def round(self, number: int, name: str) -> str:
         """A named document of one round: in the order they are written `plan.json`, `dataset.json`, `checkpoint.json`
         (none but the last in round 0, the base), `evaluation.json`, `analysis.json`."""

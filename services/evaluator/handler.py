@@ -83,10 +83,10 @@ class Evaluator:
     def _prepare(self, benchmark: Benchmark, run: RunFile, keys: RunKeys) -> tuple[Splits, ArtifactRef]:
         """The splits, checked, and the fingerprints of what they hold out, which are made once a run."""
         splits = read_splits(benchmark, run.benchmark, run.seed)
-        known = self._store.find(f"{keys.root}/held-out.json")
+        known = self._store.find(keys.held_out)
         if known is None:
             document = fingerprints(splits)
-            known = self._store.claim(f"{keys.root}/held-out.json", document.encode())
+            known = self._store.claim(keys.held_out, document.encode())
         return splits, known
 
 

@@ -1,0 +1,1 @@
+"""One filter, one file. A filter says why a candidate is refused, or nothing."""

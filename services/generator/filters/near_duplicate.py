@@ -1,0 +1,23 @@
+"""Refuses a question that was already asked of the same picture."""
+
+from __future__ import annotations
+
+from rapidfuzz.fuzz import ratio
+
+from dataengine.core.heldout import normalised_question
+from services.generator.candidate import Candidate
+from services.generator.filters.screening import Screening
+
+
+async def near_duplicate(candidate: Candidate, screening: Screening) -> str | None:
+    """Compared with every accepted sample about the picture, of former rounds too."""
+    limit = screening.duplicate_similarity
+    for other in screening.questions_about(candidate.image):
+        if alike(candidate.draft.question, other) > limit:
+            return f"nearly the same was asked of the picture: {other!r}"
+    return None
+
+
+def alike(first: str, second: str) -> float:
+    """How alike two questions are, 0 to 1: the normalised indel similarity of their words (rapidfuzz's ratio)."""
+    return ratio(normalised_question(first), normalised_question(second)) / 100

@@ -1,0 +1,33 @@
+"""Filters by name. A new filter is one file beside this one and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dataengine.core.errors import ConfigurationError
+from services.generator.filters.contradicted import contradicted
+from services.generator.filters.hints import hints
+from services.generator.filters.leak import leak
+from services.generator.filters.malformed import malformed
+from services.generator.filters.near_duplicate import near_duplicate
+from services.generator.filters.no_single_right_option import no_single_right_option
+from services.generator.filters.screening import Filter
+
+FILTERS: Mapping[str, Filter] = {
+    "malformed": malformed,
+    "no-single-right-option": no_single_right_option,
+    "hints": hints,
+    "leak": leak,
+    "near-duplicate": near_duplicate,
+    "contradicted": contradicted,
+}
+
+
+def find_filter(name: str) -> Filter:
+    """The filter of that name. Raises ConfigurationError that lists the known ones."""
+    found = FILTERS.get(name)
+    if found is None:
+        raise ConfigurationError(
+            f"there is no filter {name!r}", where="generation.filters", todo=f"Use some of {', '.join(FILTERS)}"
+        )
+    return found

@@ -1,0 +1,87 @@
+"""Planning a round: weights become a budget, the budget becomes parts, each with its queries. Pure, and seeded."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from dataengine.core.identity import derived_seed
+from dataengine.wire.documents import PlannedQuery, PlanPart
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a round shall buy: accepted samples per type, at most `per_part` a part, with `attempts` requests for each;
+    `bad_cases` are the ids that can be shown per type, `examples` how many of them a request shows."""
+
+    budget: Mapping[str, int]
+    per_part: int
+    attempts: float
+    pictures: Sequence[str]
+    bad_cases: Mapping[str, Sequence[str]]
+    examples: int
+    seed: int
+
+
+def budget_of(weights: Mapping[str, float], total: int) -> dict[str, int]:
+    """`total` samples in proportion to `weights`, whole, and exactly `total` (largest remainder; ties by name)."""
+    weighed = {name: weight for name, weight in sorted(weights.items()) if weight > 0}
+    whole = sum(weighed.values())
+    if not whole:
+        return {}
+    shares = {name: total * weight / whole for name, weight in weighed.items()}
+    budget = {name: math.floor(share) for name, share in shares.items()}
+    by_remainder = sorted(shares, key=lambda name: (budget[name] - shares[name], name))
+    for name in by_remainder[: total - sum(budget.values())]:
+        budget[name] += 1
+    return {name: count for name, count in budget.items() if count}
+
+
+def parts_of(wish: Wish) -> tuple[PlanPart, ...]:
+    """The parts of a round, every one with a like mix of types.
+
+    Pictures are drawn without replacement as far as the pool goes, over all parts and spare requests; then again.
+    """
+    rng = random.Random(derived_seed(wish.seed, "plan"))
+    units = [name for name, count in sorted(wish.budget.items()) for _ in range(count)]
+    rng.shuffle(units)
+    wanted = [Counter(units[start : start + wish.per_part]) for start in range(0, len(units), wish.per_part)]
+    deck = _dealt(wish.pictures, rng)
+    return tuple(_part(wish, number, counts, deck, rng) for number, counts in enumerate(wanted))
+
+
+def _part(wish: Wish, number: int, counts: Mapping[str, int], deck: Iterator[str], rng: random.Random) -> PlanPart:
+    types = [name for name, count in sorted(counts.items()) for _ in range(math.ceil(count * wish.attempts))]
+    rng.shuffle(types)
+    queries = tuple(
+        PlannedQuery(
+            picture_id=next(deck),
+            qtype=name,
+            bad_cases=_examples(wish.bad_cases.get(name, ()), wish.examples, rng),
+            seed=derived_seed(wish.seed, "query", number, index),
+        )
+        for index, name in enumerate(types)
+    )
+    return PlanPart(wanted=dict(sorted(counts.items())), queries=queries)
+
+
+def _examples(known: Sequence[str], count: int, rng: random.Random) -> tuple[str, ...]:
+    return tuple(rng.sample(list(known), min(count, len(known))))
+
+
+def _dealt(pictures: Sequence[str], rng: random.Random) -> Iterator[str]:
+    """Picture ids in random order; shuffled anew each time all were dealt."""
+    deck = list(pictures)
+    while True:
+        rng.shuffle(deck)
+        yield from deck
+
+
+def limited(pictures: Sequence[str], limit: int | None, seed: int) -> Sequence[str]:
+    """At most `limit` pictures, drawn by `seed`."""
+    if limit is None or limit >= len(pictures):
+        return pictures
+    return sorted(random.Random(derived_seed("pictures", seed)).sample(list(pictures), limit))

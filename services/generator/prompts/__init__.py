@@ -1,0 +1,1 @@
+"""The prompts: text files, known by the digest of what is in them."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Protocol
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import AnswerMode, Question
@@ -21,29 +21,44 @@ class NeededFile:
     source: str
 
 
+class PictureReader(Protocol):
+    """Gives pictures when asked, so that memory never holds them all."""
+
+    def __call__(self, name: str) -> bytes:
+        """The encoded bytes of the picture that a question names. Raises InputError that says where it was sought."""
+
+    def place(self, name: str) -> str:
+        """Where the picture lies: a file, or a file and a line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A benchmark as read from its official files.
 
-    `read_picture` gives the encoded bytes of the picture that a question names; it reads them when asked and raises
-    InputError that names the file (and line). `files` are what was read, for digests. `notes` are remarks for the
-    user. `scorable` is False where the right answers are not public.
+    `read_picture` reads the picture that a question names (`""` names none). `files` are what was read, for digests.
+    `notes` are remarks for the user. `scorable` is False where the right answers are not public. `left_out` are ids of
+    questions in the files that this benchmark does not ask; predictions for them are passed over.
     """
 
     questions: tuple[Question, ...]
-    read_picture: Callable[[str], bytes]
+    read_picture: PictureReader
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
     scorable: bool = True
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One question, what was predicted (None: nothing), and what the scorer made of it (an unanswered one scores 0)."""
+    """One question, what was predicted (None: nothing), and what the scorer made of it (an unanswered one scores 0).
+
+    `place` is the position of the answer in the prediction file, from 0.
+    """
 
     question: Question
     prediction: str | None
     reading: Reading
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class Unit:
     """What the score counts: a question, or a group of them. `value` is 0 to 1.
 
     `types` are its classes by field ("category": "ocr"); `question_type` is the class the result is broken down by;
-    `cluster` names the picture, for intervals.
+    `cluster` names the picture, for intervals; `questions` is how many of the reported n it stands for.
     """
 
     key: str
@@ -59,7 +74,8 @@ class Unit:
     cluster: str
     value: float
     answered: bool = True
-    types: Mapping[str, str] | None = None
+    questions: int = 1
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 class Benchmark:
@@ -91,6 +107,10 @@ class Benchmark:
     def read(self, data: Path) -> Dataset:
         """The questions under the folder `data`, in the file's order. Raises InputError for missing or broken files."""
         raise NotImplementedError
+
+    def pictures(self, dataset: Dataset) -> Sequence[str]:
+        """Every picture name that `dataset.read_picture` can be asked for, each once."""
+        return list(dict.fromkeys(question.picture for question in dataset.questions if question.picture))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """What a student of that family is asked, without the family's conversation template and picture tokens."""
@@ -125,12 +145,20 @@ class Benchmark:
         shares = [1 / len(question.choices) for question in questions if question.choices]
         return self.scale * sum(shares) / len(shares) if shares and len(shares) == len(questions) else None
 
-    def resolve(self, row: Mapping[str, Any], known: Mapping[str, int], order: Sequence[str]) -> str | None:
-        """The question that a row of somebody's prediction file speaks of, or None if the row names none.
+    def resolver(self, questions: Sequence[Question]) -> Callable[[Mapping[str, Any]], str | None]:
+        """Finds the question that a row of somebody's prediction file speaks of; None if the row names none.
 
-        `known` maps question ids to their position, `order` lists them. By default the row's id, as text.
+        By default the row's id, as text.
         """
-        return row_id(row)
+        return row_id
+
+    def text_keys(self, variant: str) -> tuple[str, ...]:
+        """The keys under which a prediction row may hold the answer, the first that is there counts."""
+        return TEXT_KEYS
+
+    def is_binary(self, variant: str) -> bool:
+        """Whether the variant's scores are 0 or 1 only."""
+        return self.binary
 
     def upload(self, questions: Sequence[Question], predictions: Mapping[str, str], target: Path) -> None:
         """Write the file that the benchmark's test server takes. Raises ConfigurationError where there is no server."""
@@ -147,6 +175,7 @@ class Benchmark:
         return name
 
 
+TEXT_KEYS = ("prediction", "text", "filtered_resps", "resps", "answer", "pred")
 ID_KEYS = ("question_id", "questionId", "index", "id", "image")
 
 
@@ -165,7 +194,7 @@ def question_unit(judgement: Judgement) -> Unit:
     return Unit(
         key=question.question_id,
         question_type=question.question_type,
-        cluster=question.picture,
+        cluster=question.picture or question.question_id,
         value=judgement.reading.score,
         answered=judgement.prediction is not None,
         types=types_of(question),

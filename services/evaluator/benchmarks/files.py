@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from dataengine.core.errors import InputError
-from dataengine.data.json_files import kind_of, read_json
+from dataengine.data.json_files import kind_of
 from services.evaluator.benchmarks.benchmark import NeededFile
 
 _LEVELS = ("", "*/", "*/*/")
@@ -128,33 +128,37 @@ def json_lines(path: Path, todo: str) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-def picture_folder(roots: Sequence[Path], suffixes: Sequence[str] = ("",)) -> Callable[[str], bytes]:
-    """Reads the picture of a name from the first of the folders that has it, with the first suffix that fits.
+class PictureFolders:
+    """Pictures in folders: a name's first of its `spellings` that one of the folders has."""
 
-    What it gives raises InputError with the places looked at, where there is none.
-    """
+    def __init__(self, roots: Sequence[Path], spellings: Callable[[str], Sequence[str]] = lambda name: (name,)) -> None:
+        self._roots = roots
+        self._spellings = spellings
 
-    def read(name: str) -> bytes:
-        for root in roots:
-            for suffix in suffixes:
-                path = root / f"{name}{suffix}"
-                if path.is_file():
-                    return read_bytes(path, "Fetch the pictures again")
-        raise InputError(
-            f"the picture {name} is missing", where=str(roots[0]), todo="Put the benchmark's pictures there"
-        )
+    def __call__(self, name: str) -> bytes:
+        """The encoded bytes. Raises InputError with the folder to put it in, where there is none."""
+        path = self._find(name)
+        if path is None:
+            raise InputError(
+                f"the picture {name} is missing", where=str(self._roots[0]), todo="Put the benchmark's pictures there"
+            )
+        return read_bytes(path, "Fetch the pictures again")
 
-    return read
+    def place(self, name: str) -> str:
+        """The file's path, or the first folder it was sought in."""
+        return str(self._find(name) or self._roots[0] / name)
+
+    def _find(self, name: str) -> Path | None:
+        paths = (root / spelling for root in self._roots for spelling in self._spellings(name))
+        return next((path for path in paths if path.is_file()), None)
 
 
-__all__ = [
-    "decode_utf8",
-    "find_file",
-    "json_lines",
-    "json_objects",
-    "picture_folder",
-    "read_bytes",
-    "read_json",
-    "read_json_file",
-    "read_text_lines",
-]
+def with_suffixes(name: str) -> tuple[str, ...]:
+    """A picture's name as it is and with the usual endings."""
+    return (name, f"{name}.jpg", f"{name}.png", f"{name}.jpeg")
+
+
+def coco_spellings(name: str) -> tuple[str, ...]:
+    """The file names under which COCO pictures of an id are published: of 2017, and of 2014 and 2015."""
+    number = name.zfill(12)
+    return (f"{number}.jpg", *(f"COCO_{part}_{number}.jpg" for part in ("val2014", "test2015", "train2014")))

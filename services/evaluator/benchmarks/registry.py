@@ -5,11 +5,29 @@ from __future__ import annotations
 import re
 
 from dataengine.core.errors import ConfigurationError
+from services.evaluator.benchmarks.aokvqa import AOkVqa
 from services.evaluator.benchmarks.benchmark import Benchmark
+from services.evaluator.benchmarks.gqa import Gqa
+from services.evaluator.benchmarks.mmbench import MMBench
+from services.evaluator.benchmarks.mme import Mme
+from services.evaluator.benchmarks.okvqa import OkVqa
+from services.evaluator.benchmarks.scienceqa import ScienceQA
 from services.evaluator.benchmarks.seed_bench import SeedBench
+from services.evaluator.benchmarks.vizwiz import VizWiz
+from services.evaluator.benchmarks.vqav2 import VQAv2
+from services.evaluator.benchmarks.vsr import Vsr
 
 BENCHMARKS: tuple[Benchmark, ...] = (
     SeedBench(),
+    MMBench(),
+    Mme(),
+    Gqa(),
+    VQAv2(),
+    OkVqa(),
+    ScienceQA(),
+    VizWiz(),
+    Vsr(),
+    AOkVqa(),
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import text
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from services.evaluator.benchmarks.entries import Seen, option_text
-from services.evaluator.benchmarks.files import find_file, json_objects, picture_folder, read_json_file
+from services.evaluator.benchmarks.files import PictureFolders, find_file, json_objects, read_json_file, with_suffixes
 from services.evaluator.benchmarks.prompts import choice_prompt, is_minigpt4
 from services.evaluator.scoring.reading import Reading
 from services.evaluator.scoring.seed import LETTERS, score_letter_llava, score_letter_minigpt4
@@ -25,7 +25,6 @@ _PICTURES = NeededFile(
 _TODO = "Fetch SEED-Bench.json again"
 _CHOICE_KEYS = ("choice_a", "choice_b", "choice_c", "choice_d")
 _PICTURE_FOLDERS = ("SEED-Bench-image", "seed_bench_image", "images", "image", "")
-_SUFFIXES = ("", ".jpg", ".png", ".jpeg")
 
 
 class SeedBench(Benchmark):
@@ -51,15 +50,17 @@ class SeedBench(Benchmark):
         names = _type_names(path, content)
         seen = Seen(path)
         questions = []
+        video = set()
         for i, entry in enumerate(entries):
-            where = seen.where(i)
-            if entry.get("data_type", "image") == "image":
-                questions.append(_question(entry, names, where))
-                seen.add(questions[-1].question_id, i)
-        left_out = len(entries) - len(questions)
-        notes = (f"{path}: {left_out} video questions are not asked",) if left_out else ()
+            if entry.get("data_type", "image") != "image":
+                video.add(str(entry.get("question_id")))
+                continue
+            questions.append(_question(entry, names, seen.where(i)))
+            seen.add(questions[-1].question_id, i)
+        notes = (f"{path}: {len(video)} video questions are not asked",) if video else ()
         folders = [path.parent / folder for folder in _PICTURE_FOLDERS]
-        return Dataset(tuple(questions), picture_folder(folders, _SUFFIXES), (path,), notes)
+        pictures = PictureFolders(folders, with_suffixes)
+        return Dataset(tuple(questions), pictures, (path,), notes, left_out=frozenset(video))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's letter prompt; MiniGPT-4 puts its task tag before it."""

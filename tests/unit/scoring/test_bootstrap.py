@@ -5,7 +5,7 @@ import random
 import pytest
 
 from dataengine.core.resampling import clustered_mean_interval
-from services.evaluator.scoring.bootstrap import cluster_totals, mean_interval, mean_standard_error
+from services.evaluator.scoring.bootstrap import ClusterDraws, mean_interval, mean_standard_error
 
 
 def rows(n: int) -> tuple[list[float], list[int]]:
@@ -39,4 +39,17 @@ def test_values_without_clusters_are_refused() -> None:
     with pytest.raises(ValueError, match="nothing"):
         mean_interval([], [])
     with pytest.raises(ValueError, match="its cluster"):
-        cluster_totals([[1.0]], ["a", "b"])
+        mean_interval([1.0], ["a", "b"])
+
+
+def test_groups_are_resampled_with_the_same_draw() -> None:
+    values, clusters = rows(300)
+    draws = ClusterDraws(clusters).means(values, {"all": range(300), "first": range(100), "again": range(100)})
+    assert (draws["first"] == draws["again"]).all()
+    assert draws["all"].shape == (1000,)
+
+
+def test_with_strata_no_stratum_is_ever_missing() -> None:
+    draws = ClusterDraws(["p", "p", "q"], ["a", "a", "b"]).means([1.0, 0.0, 1.0], {"a": [0, 1], "b": [2]})
+    assert (draws["a"] == 0.5).all()
+    assert (draws["b"] == 1.0).all()

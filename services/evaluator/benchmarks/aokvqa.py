@@ -1,0 +1,112 @@
+"""A-OKVQA, validation: 1,145 questions that need knowledge, by choice and by direct answer; gen-1's diagnosis set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dataengine.core.errors import InputError
+from dataengine.core.questions import AnswerMode, Question
+from dataengine.data.json_files import text
+from services.evaluator.benchmarks.benchmark import TEXT_KEYS, Benchmark, Dataset, NeededFile
+from services.evaluator.benchmarks.entries import Seen, option_text
+from services.evaluator.benchmarks.files import PictureFolders, coco_spellings, find_file, json_objects, read_json_file
+from services.evaluator.benchmarks.prompts import is_minigpt4, option_lines, short_prompt
+from services.evaluator.scoring.aokvqa import cut, score_choice, score_direct
+from services.evaluator.scoring.reading import Reading
+
+_SOURCE = "the A-OKVQA project (allenai/aokvqa)"
+_QUESTIONS = NeededFile("aokvqa_v1p0_val.json", "questions, choices and direct answers", _SOURCE)
+_PICTURES = NeededFile(
+    "val2017/", "COCO 2017 validation pictures", "the COCO project's download page (cocodataset.org)"
+)
+_PATTERNS = (_QUESTIONS.name, "aokvqa*val*.json", "*aokvqa*.json")
+_TODO = "Fetch aokvqa_v1p0_val.json again"
+_FOLDERS = ("val2017", "coco/val2017", "images", "../coco/val2017", "")
+
+
+class AOkVqa(Benchmark):
+    """`question_type`, where the file has it, is the type that the teacher gave (see `teacher_types`)."""
+
+    name = "aokvqa"
+    title = "A-OKVQA"
+    aliases = ("a-okvqa",)
+    task = "four choices, or a direct answer"
+    split = "val"
+    version = "v1p0"
+    metric = "accuracy"
+    expected = 1_145
+    files = (_QUESTIONS, _PICTURES)
+    variants = ("choice", "direct", "choice-dataengine", "direct-dataengine")
+    modes = (AnswerMode.LIKELIHOOD, AnswerMode.LETTER, AnswerMode.FREE_FORM)
+
+    def read(self, data: Path) -> Dataset:
+        """Every entry of the file."""
+        path = find_file(data, _PATTERNS, _QUESTIONS)
+        seen = Seen(path)
+        questions = []
+        for i, entry in enumerate(json_objects(path, read_json_file(path, _TODO), None, _TODO)):
+            questions.append(_question(entry, seen.where(i)))
+            seen.add(questions[-1].question_id, i)
+        folders = [path.parent / folder for folder in _FOLDERS]
+        return Dataset(tuple(questions), PictureFolders(folders, coco_spellings), (path,))
+
+    def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
+        """MiniGPT-4's form of gen-1 (choices ranked after "The answer is"); others get the options line by line."""
+        if mode is AnswerMode.FREE_FORM:
+            return short_prompt(question.text)
+        if is_minigpt4(family):
+            options = " ".join(f"({chr(ord('A') + i)}) {choice}" for i, choice in enumerate(question.choices))
+            return f"{question.text}\n{options}"
+        return f"{question.text}\n{option_lines(question.choices)}"
+
+    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+        """The choice's text, or the direct answers; the engine's variants cut the answer first."""
+        prepare: Callable[[str], str] = cut if variant.endswith("-dataengine") else str
+
+        def judge(question: Question, prediction: str) -> Reading:
+            said = prepare(prediction)
+            if variant.startswith("direct"):
+                return score_direct(question.references, said)
+            return score_choice(question.answer_text, said)
+
+        return judge
+
+    def gold_text(self, question: Question, variant: str) -> str:
+        """The right choice's text, or the direct answers."""
+        return " | ".join(question.references) if variant.startswith("direct") else question.answer_text
+
+    def selected(self, question: Question, variant: str) -> bool:
+        """Direct answers are not asked of the rows marked difficult."""
+        return not (variant.startswith("direct") and question.extra.get("difficult"))
+
+    def text_keys(self, variant: str) -> tuple[str, ...]:
+        """The official prediction file holds both answers of a question under one id."""
+        return ("direct_answer" if variant.startswith("direct") else "multiple_choice", *TEXT_KEYS)
+
+    def is_binary(self, variant: str) -> bool:
+        """Choices are right or wrong; direct answers are worth thirds."""
+        return variant.startswith("choice")
+
+
+def _question(entry: Mapping[str, Any], where: str) -> Question:
+    choices, answers = entry.get("choices"), entry.get("direct_answers", [])
+    if not isinstance(choices, list) or not choices:
+        raise InputError("has no list of `choices`", where=where, todo=_TODO)
+    gold = entry.get("correct_choice_idx")
+    if not isinstance(gold, int) or not 0 <= gold < len(choices):
+        raise InputError(f"`correct_choice_idx` is {gold!r}, not one of the choices", where=where, todo=_TODO)
+    if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
+        raise InputError("`direct_answers` is no list of texts", where=where, todo=_TODO)
+    kind = str(entry.get("question_type", "unclassified"))
+    return Question(
+        question_id=text(entry, "question_id", where),
+        picture=str(entry.get("image_id")),
+        text=text(entry, "question", where),
+        question_type=kind,
+        choices=tuple(option_text({"choice": choice}, "choice", where) for choice in choices),
+        gold=gold,
+        references=tuple(answers),
+        extra={"types": {"question_type": kind}, "difficult": entry.get("difficult_direct_answer") is True},
+    )

@@ -13,7 +13,6 @@ from dataengine.core.heldout import question_fingerprints
 from dataengine.core.identity import digest_of
 from dataengine.core.ports import Progress, Store, Student
 from dataengine.core.questions import Question, Split
-from dataengine.data.picture_files import difference_hash
 from dataengine.runtime.runfile import BenchmarkSection, RunFile
 from dataengine.runtime.version import code_version
 from dataengine.wire.documents import CheckpointDoc, EvaluationDoc, HeldOutDoc, Prediction, encode_lines
@@ -21,7 +20,7 @@ from services.evaluator.asking import Interview
 from services.evaluator.benchmarks.benchmark import Benchmark
 from services.evaluator.judging import judge_of
 from services.evaluator.scores import split_scores
-from services.evaluator.splits import Splits, check_disjoint, picture_digests, questions_digest, read_splits
+from services.evaluator.splits import Splits, check_disjoint, picture_marks, questions_digest, read_splits
 
 
 class Evaluator:
@@ -92,16 +91,19 @@ class Evaluator:
 
 def fingerprints(splits: Splits) -> HeldOutDoc:
     """What both splits hold out. Raises InputError if one picture is in both. Broken pictures have no fingerprint."""
-    known = [picture_digests(splits.diagnose), picture_digests(splits.report)]
+    known = [picture_marks(splits.diagnose), picture_marks(splits.report)]
     check_disjoint(splits, *known)
-    appearances: set[str] = set()
+    marks = [mark for pictures in known for mark in pictures.values()]
     questions: set[str] = set()
-    for asked, digests in zip((splits.diagnose, splits.report), known, strict=True):
-        appearances |= {difference_hash(asked.read_picture(name), name) for name in digests}
+    for asked, pictures in zip((splits.diagnose, splits.report), known, strict=True):
         for question in asked.questions:
-            questions |= question_fingerprints(question.text, digests.get(question.picture, ""))
-    pictures = frozenset(digest for digests in known for digest in digests.values())
-    return HeldOutDoc(pictures=pictures, appearances=frozenset(appearances), questions=frozenset(questions))
+            if question.picture in pictures:
+                questions |= question_fingerprints(question.text, pictures[question.picture].digest)
+    return HeldOutDoc(
+        pictures=frozenset(mark.digest for mark in marks),
+        appearances=frozenset(mark.appearance for mark in marks),
+        questions=frozenset(questions),
+    )
 
 
 def _prompt_digest(benchmark: Benchmark, splits: Splits, family: str, section: BenchmarkSection) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dataengine.core.errors import InputError
 from dataengine.core.identity import canonical_json, derived_seed, digest_of
 from dataengine.core.questions import Question
+from dataengine.data.picture_files import difference_hash
 from dataengine.runtime.runfile import BenchmarkSection
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, typed_by
 
@@ -93,29 +94,38 @@ def limited(questions: Sequence[Question], limit: int | None, seed: int) -> tupl
     return tuple(questions[place] for place in sorted(chosen))
 
 
-def picture_digests(asked: Asked) -> dict[str, str]:
-    """The digest of every picture's bytes by its name. A picture that cannot be read is left out."""
-    digests: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """By what a picture is known again: the digest of its bytes, and the hash of how it looks."""
+
+    digest: str
+    appearance: str
+
+
+def picture_marks(asked: Asked) -> dict[str, Mark]:
+    """The mark of every picture by its name. A picture that is missing or does not decode is left out."""
+    marks: dict[str, Mark] = {}
     for name in dict.fromkeys(question.picture for question in asked.questions):
         try:
-            digests[name] = digest_of(asked.read_picture(name))
+            data = asked.read_picture(name)
+            marks[name] = Mark(digest_of(data), difference_hash(data, name))
         except InputError:
             continue
-    return digests
+    return marks
 
 
-def check_disjoint(splits: Splits, diagnose: Mapping[str, str], report: Mapping[str, str]) -> None:
+def check_disjoint(splits: Splits, diagnose: Mapping[str, Mark], report: Mapping[str, Mark]) -> None:
     """Raise InputError if a split has no questions, or if a picture is in both (by the digests of its bytes)."""
     for name, asked in (("diagnose", splits.diagnose), ("report", splits.report)):
         if not asked.questions:
             raise InputError(
                 f"the {name} split has no questions", where="benchmark", todo="Check its `data` and `limit`"
             )
-    steering = {digest: name for name, digest in diagnose.items()}
-    for name, digest in report.items():
-        if digest in steering:
+    steering = {mark.digest: name for name, mark in diagnose.items()}
+    for name, mark in report.items():
+        if mark.digest in steering:
             raise InputError(
-                f"the picture {name} of the report split is also in the diagnose split, as {steering[digest]}",
+                f"the picture {name} of the report split is also in the diagnose split, as {steering[mark.digest]}",
                 where="benchmark",
                 todo="Give splits with different pictures, or one `data` folder to be split by picture",
             )

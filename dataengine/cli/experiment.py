@@ -17,7 +17,7 @@ import typer
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.cli.exits import FAILED, SHORT_OF_GOAL
 from dataengine.core.errors import Cancelled
-from dataengine.experiment.design import Cell, ExperimentFile, read_experiment
+from dataengine.experiment.design import Cell, read_experiment
 from dataengine.experiment.outcomes import read_cell
 from dataengine.experiment.results import Results, as_object, summarise, table
 from dataengine.experiment.running import Finished, is_complete, run_cells
@@ -39,9 +39,7 @@ def experiment(
     Example: dataengine experiment examples/scenes/experiment.yaml
     """
     chosen: dict[str, Any] = {} if workers is None else {"workers": workers}
-    if seeds:
-        chosen["seeds"] = _numbers(seeds)
-    design = ExperimentFile.model_validate({**read_experiment(experiment_file).model_dump(), **chosen})
+    design = read_experiment(experiment_file, chosen | ({"seeds": _numbers(seeds)} if seeds else {}))
     folder = home / "experiments" / design.experiment
     folder.mkdir(parents=True, exist_ok=True)
     store = DirectoryStore(folder)

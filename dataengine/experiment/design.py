@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,8 +87,8 @@ class Cell:
         return f"{self.arm}, seed {self.seed}"
 
 
-def read_experiment(path: Path) -> ExperimentFile:
-    """Read and validate an experiment file; `run` is relative to it.
+def read_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> ExperimentFile:
+    """Read and validate an experiment file; `run` is relative to it; `overrides` replaces its keys.
 
     Raises ConfigurationError that names every wrong key.
     """
@@ -102,7 +103,7 @@ def read_experiment(path: Path) -> ExperimentFile:
     if not isinstance(content, dict):
         raise ConfigurationError("holds no mapping of keys", where=str(path))
     try:
-        experiment = ExperimentFile.model_validate(content)
+        experiment = ExperimentFile.model_validate({**content, **(overrides or {})})
     except ValidationError as error:
         wrong = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].lower()}" for item in error.errors())
         raise ConfigurationError("; ".join(wrong).lstrip(": "), where=str(path)) from error

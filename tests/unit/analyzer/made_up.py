@@ -8,6 +8,7 @@ from typing import Any
 
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.events import EvalDone
+from dataengine.core.ports import Store
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.wire.documents import (
@@ -30,7 +31,7 @@ class MadeUpRun:
     asked: int = 100
     run: str = "r"
     settings: dict[str, Any] = field(default_factory=dict)
-    store: MemoryStore = field(default_factory=MemoryStore)
+    store: Store = field(default_factory=MemoryStore)
 
     def evaluate(self, number: int, diagnose: Right, report: Right | None = None, unanswered: int = 0) -> EvalDone:
         """The evaluation of a round's checkpoint, and its event."""

@@ -9,7 +9,7 @@ import pytest
 
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import InputError
-from dataengine.core.ports import Progress
+from dataengine.core.ports import Progress, Store
 from dataengine.experiment.cell import serve, share_base_evaluation
 from dataengine.experiment.design import Cell
 from dataengine.experiment.running import Finished, is_complete, run_cells
@@ -159,7 +159,7 @@ def test_a_cell_is_complete_when_its_last_round_was_analysed() -> None:
 BASE = CheckpointDoc(run="arm-1", round=0, family="tiny-llava", base="base", base_digest="d")
 
 
-def evaluated_once(seed: int = 0, **changed: Any) -> MemoryStore:
+def evaluated_once(seed: int = 0, **changed: Any) -> Store:
     """A store in which the run `arm-0` has evaluated the base."""
     made_up = MadeUpRun(run="arm-0")
     made_up.evaluate(0, {"a": 50})
@@ -188,7 +188,7 @@ def test_the_evaluation_of_the_base_is_shared_between_arms() -> None:
         MemoryStore(),
     ],
 )
-def test_other_questions_are_not_taken_for_the_same(other: MemoryStore) -> None:
+def test_other_questions_are_not_taken_for_the_same(other: Store) -> None:
     mine = run_file("arm-1", 5)
     if (ref := other.find(RunKeys("arm-0").config)) is not None and RunFile.load(other, ref).seed == 3:
         mine = run_file("arm-1", 5, benchmark={"name": "seed-bench", "data": {"data": "x"}})

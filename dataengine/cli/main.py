@@ -6,7 +6,10 @@ import sys
 
 import typer
 
+from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
 from dataengine.cli.exits import FAILED, INTERRUPTED, WRONG_USAGE
+from dataengine.cli.experiment import experiment
+from dataengine.cli.inspect import export, history, lineage, report, status
 from dataengine.cli.publish import publish
 from dataengine.cli.run import run
 from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError
@@ -21,6 +24,13 @@ app = typer.Typer(
 
 app.command()(run)
 app.command()(publish)
+for look in (status, history, lineage, report, export):
+    app.command()(look)
+app.command()(experiment)
+app.command("benchmarks")(list_benchmarks)
+app.command()(check)
+app.command()(score)
+app.command()(compare)
 
 
 def main() -> None:

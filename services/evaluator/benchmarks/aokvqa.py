@@ -37,6 +37,7 @@ class AOkVqa(Benchmark):
     version = "v1p0"
     metric = "accuracy"
     expected = 1_145
+    chance_note = "25 % by choice"
     files = (_QUESTIONS, _PICTURES)
     variants = ("choice", "direct", "choice-dataengine", "direct-dataengine")
     modes = (AnswerMode.LIKELIHOOD, AnswerMode.LETTER, AnswerMode.FREE_FORM)

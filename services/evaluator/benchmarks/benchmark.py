@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import AnswerMode, Question
@@ -87,22 +87,25 @@ class Benchmark:
     and comparisons McNemar's).
     """
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    task: ClassVar[str]
-    split: ClassVar[str]
-    version: ClassVar[str]
-    metric: ClassVar[str]
-    expected: ClassVar[int | None] = None
-    files: ClassVar[tuple[NeededFile, ...]] = ()
-    aliases: ClassVar[tuple[str, ...]] = ()
-    variants: ClassVar[tuple[str, ...]] = ("exact",)
-    type_fields: ClassVar[tuple[str, ...]] = ("question_type",)
-    modes: ClassVar[tuple[AnswerMode, ...]] = (AnswerMode.FREE_FORM,)
-    unit: ClassVar[str] = "percent"
-    scale: ClassVar[float] = 100.0
-    total: ClassVar[Literal["mean", "sum of types"]] = "mean"
-    binary: ClassVar[bool] = True
+    name: str
+    title: str
+    task: str
+    split: str
+    version: str
+    metric: str
+    expected: int | None = None
+    chance_note: str = "none (open answers)"
+    files: tuple[NeededFile, ...] = ()
+    aliases: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ("exact",)
+    type_fields: tuple[str, ...] = ("question_type",)
+    modes: tuple[AnswerMode, ...] = (AnswerMode.FREE_FORM,)
+    unit: str = "percent"
+    scale: float = 100.0
+    total: Literal["mean", "sum of types"] = "mean"
+    binary: bool = True
+    home: Path | None = None
+    """Where the files lie if nobody says; only a user's own benchmark knows."""
 
     def read(self, data: Path) -> Dataset:
         """The questions under the folder `data`, in the file's order. Raises InputError for missing or broken files."""
@@ -131,6 +134,10 @@ class Benchmark:
     def selected(self, question: Question, variant: str) -> bool:
         """Whether the variant asks this question at all."""
         return True
+
+    def counted(self, questions: Sequence[Question]) -> int:
+        """How many questions these are as the benchmark's publications count them."""
+        return len(questions)
 
     def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
         """What the score counts. By default one unit per question."""

@@ -43,6 +43,7 @@ class MMBench(Benchmark):
     version = "20230712"
     metric = "circular accuracy"
     expected = 1_164
+    chance_note = "0.4 % (four options) to 25 % (two)"
     files = (_FILE,)
     variants = ("exact-matching", "plain", "minigpt4", "minigpt4-plain")
     type_fields = ("category", "l2-category")
@@ -94,6 +95,10 @@ class MMBench(Benchmark):
         """`plain` asks the rows that are not rotated."""
         index = int(question.question_id)
         return not variant.endswith("plain") or group_of(index) == index
+
+    def counted(self, questions: Sequence[Question]) -> int:
+        """Groups of rotated rows."""
+        return len({group_of(int(question.question_id)) for question in questions})
 
     def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
         """One unit per question: right if every row of its group is. Its type is that of its unrotated row."""

@@ -38,6 +38,7 @@ class Mme(Benchmark):
     version = "2023"
     metric = "100 accuracy + 100 accuracy+"
     expected = 2_374
+    chance_note = "1050 points"
     files = (_FOLDERS,)
     variants = ("official", "by-picture")
     type_fields = ("task",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from dataengine.core.errors import ConfigurationError
 from services.evaluator.benchmarks.aokvqa import AOkVqa
@@ -11,6 +12,7 @@ from services.evaluator.benchmarks.gqa import Gqa
 from services.evaluator.benchmarks.mmbench import MMBench
 from services.evaluator.benchmarks.mme import Mme
 from services.evaluator.benchmarks.okvqa import OkVqa
+from services.evaluator.benchmarks.own import OwnBenchmark
 from services.evaluator.benchmarks.scienceqa import ScienceQA
 from services.evaluator.benchmarks.seed_bench import SeedBench
 from services.evaluator.benchmarks.vizwiz import VizWiz
@@ -32,10 +34,12 @@ BENCHMARKS: tuple[Benchmark, ...] = (
 
 
 def find_benchmark(name: str) -> Benchmark:
-    """The benchmark of that name or alias; case, blanks and hyphens do not matter.
+    """The benchmark of that name or alias (case, blanks and hyphens do not matter), or the user's own of that YAML.
 
-    Raises ConfigurationError that lists the known names.
+    Raises ConfigurationError that lists the known names, or says what is wrong with the YAML.
     """
+    if name.endswith((".yaml", ".yml")):
+        return OwnBenchmark(Path(name))
     wanted = _plain(name)
     for benchmark in BENCHMARKS:
         if wanted in map(_plain, (benchmark.name, *benchmark.aliases)):

@@ -36,6 +36,7 @@ class ScienceQA(Benchmark):
     version = "2022"
     metric = "accuracy"
     expected = 4_241
+    chance_note = "about 40 %"
     files = (_PROBLEMS, _SPLITS, _PICTURES)
     variants = ("llava", "llava-image", "official", "official-image")
     type_fields = ("subject", "topic", "skill", "grade", "context")

@@ -38,6 +38,7 @@ class SeedBench(Benchmark):
     version = "SEED-Bench-1"
     metric = "accuracy"
     expected = 14_233
+    chance_note = "25 %"
     files = (_QUESTIONS, _PICTURES)
     variants = ("letter-llava", "letter-minigpt4", "likelihood")
     modes = (AnswerMode.LETTER, AnswerMode.LIKELIHOOD, AnswerMode.FREE_FORM)

@@ -46,6 +46,8 @@ class TsvFile:
             return file.read(row.large[1] - row.large[0])
 
     def _open(self) -> mmap.mmap:
+        if self.path.is_file() and self.path.stat().st_size == 0:
+            raise InputError("is empty", where=str(self.path), todo=self._todo)
         try:
             with self.path.open("rb") as file:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

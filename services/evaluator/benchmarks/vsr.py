@@ -33,6 +33,7 @@ class Vsr(Benchmark):
     version = "2023"
     metric = "accuracy"
     expected = 1_222
+    chance_note = "50 %"
     files = (_CAPTIONS, _PICTURES)
     variants = _VARIANTS
     type_fields = ("relation",)

@@ -1,0 +1,106 @@
+"""What the benchmark commands print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from services.evaluator.benchmarks.benchmark import Benchmark
+from services.evaluator.offline.comparison import Change, Comparison
+from services.evaluator.offline.dataset_check import Findings
+from services.evaluator.offline.scorecard import Score, Scorecard
+
+_FLIPS_SHOWN = 20
+
+
+def benchmarks_table(benchmarks: Sequence[Benchmark]) -> RenderableType:
+    """One row per benchmark; below, which files each reads and where they come from."""
+    table = Table("name", "task", "split", "questions", "metric", "chance", "variants (first: default)")
+    files = Table("name", "file", "holds", "comes from")
+    for benchmark in benchmarks:
+        table.add_row(
+            benchmark.name,
+            benchmark.task,
+            benchmark.split,
+            f"{benchmark.expected:,}" if benchmark.expected else "",
+            benchmark.metric,
+            benchmark.chance_note,
+            ", ".join(benchmark.variants),
+        )
+        for i, file in enumerate(benchmark.files):
+            files.add_row("" if i else benchmark.name, file.name, file.holds, file.source)
+    return Group(table, files)
+
+
+def findings_table(findings: Findings) -> RenderableType:
+    """Counts by type and of pictures."""
+    table = Table("type", "questions")
+    for name, count in findings.types.items():
+        table.add_row(Text(name), f"{count:,}")
+    answers = "" if findings.scorable else ", answers not public"
+    fine = findings.pictures - len(findings.broken)
+    return Group(
+        table,
+        Text(
+            f"{findings.benchmark}: {findings.questions:,} questions{answers}; "
+            f"{fine:,} of {findings.pictures:,} pictures decode"
+        ),
+        *(Text(note) for note in findings.notes),
+    )
+
+
+def score_table(benchmark: Benchmark, card: Scorecard) -> RenderableType:
+    """The score, whole and by type, with intervals."""
+    table = Table("type", "n", benchmark.metric, "95 % interval")
+    whole = Score(card.n, card.score, card.interval)
+    for name, score in (*card.by_type.items(), ("all", whole)):
+        if name == "all":
+            table.add_section()
+        table.add_row(Text(name), f"{score.n:,}", f"{score.score:.2f}", _interval(score.interval))
+    lines = [f"{benchmark.title}, {card.variant}, in {benchmark.unit}; unanswered: {card.unanswered}"]
+    if isinstance(card.extra.get("chance"), float):
+        lines.append(f"chance: {card.extra['chance']:.2f}")
+    lines += [f"{name}: {card.extra[name]:.2f}" for name in ("perception", "cognition") if name in card.extra]
+    image = card.extra.get("image")
+    if isinstance(image, dict) and image.get("n"):
+        lines.append(f"with a picture: {image['score']:.2f} (n = {image['n']})")
+    return Group(table, *(Text(line) for line in lines))
+
+
+def comparison_table(benchmark: Benchmark, comparison: Comparison) -> RenderableType:
+    """Before, after, difference, p and what could have been seen; then the questions that flipped."""
+    table = Table(
+        "type", "n", "before", "after", "difference", "95 % interval", "p", "p (Holm)", "better / worse", "detectable"
+    )
+    for name, change in comparison.by_type.items():
+        table.add_row(Text(name), *_change(change))
+    table.add_section()
+    table.add_row("all", *_change(comparison.whole))
+    flips = Table("question", "type", "gold", "before", "after")
+    for flip in comparison.flips[:_FLIPS_SHOWN]:
+        before, after = (flip.first, flip.second) if flip.first is not None else (flip.first_score, flip.second_score)
+        flips.add_row(*(Text(str(cell)) for cell in (flip.question_id, flip.question_type, flip.gold, before, after)))
+    shown = f"{min(len(comparison.flips), _FLIPS_SHOWN)} of {len(comparison.flips)} flips shown; --json has all"
+    test = f"{benchmark.title}, {comparison.variant}: {comparison.test}; {comparison.left_out} questions left out"
+    return Group(table, Text(test), flips, Text(shown))
+
+
+def _change(change: Change) -> tuple[str, ...]:
+    return (
+        f"{change.n:,}",
+        f"{change.first:.2f}",
+        f"{change.second:.2f}",
+        f"{change.difference:+.2f}",
+        _interval(change.interval),
+        f"{change.p:.2g}",
+        "" if change.p_holm is None else f"{change.p_holm:.2g}",
+        f"{change.better} / {change.worse}",
+        "none" if change.smallest is None else f"{change.smallest:.2f}",
+    )
+
+
+def _interval(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.2f} to {interval[1]:.2f}"

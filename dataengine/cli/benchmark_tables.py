@@ -19,7 +19,7 @@ _FLIPS_SHOWN = 20
 def benchmarks_table(benchmarks: Sequence[Benchmark]) -> RenderableType:
     """One row per benchmark; below, which files each reads and where they come from."""
     table = Table("name", "task", "split", "questions", "metric", "chance", "variants (first: default)")
-    files = Table("name", "file", "holds", "comes from")
+    files = Text("\nFiles that each needs under --data DIR\n")
     for benchmark in benchmarks:
         table.add_row(
             benchmark.name,
@@ -30,8 +30,8 @@ def benchmarks_table(benchmarks: Sequence[Benchmark]) -> RenderableType:
             benchmark.chance_note,
             ", ".join(benchmark.variants),
         )
-        for i, file in enumerate(benchmark.files):
-            files.add_row("" if i else benchmark.name, file.name, file.holds, file.source)
+        for file in benchmark.files:
+            files.append(f"{benchmark.name}: ", style="bold").append(f"{file.name}, {file.holds}; from {file.source}\n")
     return Group(table, files)
 
 

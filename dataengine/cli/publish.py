@@ -12,7 +12,7 @@ import typer
 
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.adapters.sqlite_bus import SqliteBus
-from dataengine.cli.run import HomeOption, JsonOption
+from dataengine.cli.options import HomeOption, JsonOption
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import CheckpointReady, DataReady, EvalDone, Event, WeaknessReport
@@ -39,10 +39,10 @@ def publish(
     home: HomeOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Put an event on the bus. What it names is taken from the run's folder; `checkpoint-ready` of round 0 begins a run.
+    """Put an event on the bus. What it names is taken from the run's folder.
 
-    The services that turn the run pick it up; without any, `dataengine run RUN.yaml` does. An event that was served
-    before has its outcome told again, not its work repeated.
+    `checkpoint-ready` of round 0 begins a run. The services that turn the run pick the event up; without any,
+    `dataengine run RUN.yaml` does. An event that was served before has its outcome told again, not its work repeated.
 
     Example: dataengine publish checkpoint-ready --run examples/scenes/run.yaml
     """

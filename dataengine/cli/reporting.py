@@ -26,8 +26,10 @@ def write_report(store: Store, home: Path, run: RunFile) -> Path:
 
 
 def picture_reader(run: RunFile) -> Callable[[str, str], bytes | None]:
-    """Reads a picture by where it is from ("pool", "diagnose" or "report") and the name that records give it; None if it
-    cannot be read any more."""
+    """Reads a picture by where it is from ("pool", "diagnose" or "report") and the name that records give it.
+
+    Gives None if it cannot be read any more.
+    """
 
     @cache
     def splits() -> Splits:

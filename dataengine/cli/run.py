@@ -17,6 +17,7 @@ from dataengine.adapters.directory import DirectoryStore
 from dataengine.cli.checking import check
 from dataengine.cli.exits import FAILED, SHORT_OF_GOAL, WRONG_USAGE
 from dataengine.cli.inspect import status_object
+from dataengine.cli.options import HomeOption, JsonOption, RunFileArgument
 from dataengine.cli.progress import shown_progress
 from dataengine.cli.reporting import write_report
 from dataengine.cli.tables import run_table
@@ -27,9 +28,6 @@ from dataengine.runtime.logs import log_to
 from dataengine.runtime.runfile import RunFile, read_run_file
 from services.embedded import Home, Outcome, turn
 
-HomeOption = Annotated[Path, typer.Option(envvar="DATAENGINE_HOME", help="Folder that holds `runs/`.")]
-RunFileArgument = Annotated[Path, typer.Argument(metavar="RUN.yaml", help="The run file; see docs/guides/run-file.md.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 _ON_STDERR = Console(stderr=True)
 
 

@@ -8,6 +8,7 @@ parent has finished or died) it stops where it is; started again, the run goes o
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable
@@ -74,7 +75,10 @@ def share_base_evaluation(store: Store, run: RunFile, base: CheckpointDoc, other
             continue
         if _asks_alike(RunFile.load(store, config), run) and _same_weights(CheckpointDoc.load(store, checkpoint), base):
             mine = store.claim(keys.round(0, "checkpoint.json"), base.encode())
-            document = EvaluationDoc.load(store, evaluation).model_copy(update={"run": run.run, "checkpoint": mine})
+            document = EvaluationDoc.load(store, evaluation)
+            held_out = store.claim(keys.held_out, store.get(document.held_out))
+            changed = {"run": run.run, "checkpoint": mine, "held_out": held_out}
+            document = document.model_copy(update=changed)
             store.claim(keys.round(0, "evaluation.json"), document.encode())
             return True
     return False
@@ -94,7 +98,8 @@ def _same_weights(one: CheckpointDoc, other: CheckpointDoc) -> bool:
 def main() -> None:
     """The process: the embedded loop with one torch thread, so that neighbours do not spin against each other."""
     from dataengine.adapters.directory import DirectoryStore
-    from services.embedded import base_checkpoint, turn
+    from dataengine.runtime.logs import log_to
+    from services.embedded import Home, base_checkpoint, turn
 
     home = Path(sys.argv[1])
     store = DirectoryStore(home)
@@ -103,12 +108,16 @@ def main() -> None:
     async def embedded(run: RunFile, progress: Progress) -> tuple[str, str]:
         others = sorted(path.name for path in (home / "runs").glob("*"))
         await asyncio.to_thread(share_base_evaluation, store, run, base_checkpoint(run), others)
+        log_to(Home(home, run.run).log)
         outcome = await turn(run, home, progress, replicas=1, threads=1)
         return outcome.state, outcome.reason
 
+    channel = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever prints must not reach the lines that the parent reads
+
     def tell(said: dict[str, object]) -> None:
-        sys.stdout.buffer.write(canonical_json(said) + b"\n")
-        sys.stdout.flush()
+        channel.write(canonical_json(said) + b"\n")
+        channel.flush()
 
     async def served() -> None:
         lines = asyncio.StreamReader(limit=2**24)

@@ -146,6 +146,11 @@ class RunView:
         return decided[-1].best_round if decided else 0
 
     @property
+    def level(self) -> float:
+        """The level at which the run tests: its configuration's, or 0.05 where there is none."""
+        return self.config.analysis.alpha if self.config is not None else 0.05
+
+    @property
     def base(self) -> RoundView | None:
         """Round 0, if it was scored."""
         return self.rounds[0] if self.rounds and self.rounds[0].scores else None

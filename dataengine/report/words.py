@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataengine.core.samples import LETTERS
 from dataengine.report.views import Change
 
 MINUS = "−"
@@ -49,3 +50,18 @@ def verdict(change: Change | None, level: float) -> str:
     if change is None or change.adjusted > level or change.gained == change.lost:
         return "open"
     return "better" if change.gained > change.lost else "worse"
+
+
+def p_equals(p: float) -> str:
+    """0.0421 → `p = .042`, 0.00004 → `p < .001`."""
+    return f"p < {p_value(p)[1:]}" if p < 0.001 else f"p = {p_value(p)}"
+
+
+def letter(index: int) -> str:
+    """0 → `A`; beyond Z, the number from 1."""
+    return LETTERS[index] if index < len(LETTERS) else str(index + 1)
+
+
+def thousands(count: float) -> str:
+    """1234567 → `1 234 567`, with thin blanks that do not break."""
+    return f"{count:,.0f}".replace(",", "\u202f")

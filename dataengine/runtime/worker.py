@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from dataengine.core.errors import Cancelled, ContractError, Rejected, Retryable
+from dataengine.core.errors import Cancelled, ContractError, DataEngineError, Rejected, Retryable
 from dataengine.core.events import Event
 from dataengine.core.ports import Attempt, Bus, Delivery, Ledger, Message, Subscription
 from dataengine.wire.events import Trace, decode, encode
@@ -170,7 +170,7 @@ class Worker:
     async def _work(self, delivery: Delivery, event: Event, attempt: Attempt, trace: Trace) -> tuple[Message, ...]:
         """What follows from the event; nothing if it had to be parked."""
         if attempt.number > self._patience.attempts:
-            tried = f"given up after {self._patience.attempts} attempts that failed or crashed"
+            tried = f"given up after {self._patience.attempts} attempts that crashed"
             await self._park(delivery.message, Rejected(tried, where=event.topic))
             return ()
         try:
@@ -185,6 +185,10 @@ class Worker:
         except Exception as error:  # the one broad except: a bug in a handler must not end the service
             self._log.exception("a handler failed", attempt=attempt.number)
             self._observe(self._consumer, "failed", event.topic)
+            if attempt.number >= self._patience.attempts:
+                failed = f"failed {attempt.number} times, at last with {_named(error)}"
+                await self._park(delivery.message, Rejected(failed, where=event.topic))
+                return ()
             raise _Bug(repr(error), where=event.topic) from error
         self._observe(self._consumer, "handled", event.topic)
         return messages
@@ -205,6 +209,11 @@ class Worker:
 
 class _Bug(Retryable):
     """A handler's unforeseen failure, on its way to the next attempt. It was counted, and is not forgiven."""
+
+
+def _named(error: Exception) -> str:
+    """One of our own errors in its words, any other with its class."""
+    return str(error) if isinstance(error, DataEngineError) else f"{type(error).__name__}: {error}"
 
 
 def _reap(tasks: set[asyncio.Task[None]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataengine.core.errors import ConfigurationError
 from dataengine.student.family import Family
 from dataengine.student.tiny_llava import TinyLlava
 
@@ -11,7 +12,7 @@ FAMILIES: dict[str, Family] = {
 
 
 def family(name: str) -> Family:
-    """The family of that name. Raises KeyError with the known names."""
+    """The family of that name. Raises ConfigurationError with the known names."""
     if name not in FAMILIES:
-        raise KeyError(f"no model family {name!r}; known: {', '.join(sorted(FAMILIES))}")
+        raise ConfigurationError(f"no model family {name!r}", todo=f"known: {', '.join(sorted(FAMILIES))}")
     return FAMILIES[name]

@@ -116,23 +116,47 @@ def build_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:
     )
 
 
-def build_model(tokenizer: PreTrainedTokenizerBase, *, family: TinyLlava, seed: int, vision_width: int = 192,
-                vision_layers: int = 3, width: int = 160, layers: int = 4) -> LlavaForConditionalGeneration:
+def build_model(
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    family: TinyLlava,
+    seed: int,
+    vision_width: int = 192,
+    vision_layers: int = 3,
+    width: int = 160,
+    layers: int = 4,
+) -> LlavaForConditionalGeneration:
     """The model with random weights, drawn from the seed."""
     torch.manual_seed(seed)
     vision = CLIPVisionConfig(
-        hidden_size=vision_width, intermediate_size=512, num_hidden_layers=vision_layers, num_attention_heads=vision_width // 32,
-        image_size=family.side, patch_size=family.patch, projection_dim=vision_width,
+        hidden_size=vision_width,
+        intermediate_size=512,
+        num_hidden_layers=vision_layers,
+        num_attention_heads=vision_width // 32,
+        image_size=family.side,
+        patch_size=family.patch,
+        projection_dim=vision_width,
     )
     language = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=width, intermediate_size=448, num_hidden_layers=layers,
-        num_attention_heads=width // 32, num_key_value_heads=width // 32, max_position_embeddings=512,
-        pad_token_id=tokenizer.pad_token_id, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        vocab_size=len(tokenizer),
+        hidden_size=width,
+        intermediate_size=448,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
+        num_key_value_heads=width // 32,
+        max_position_embeddings=512,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
         tie_word_embeddings=True,
     )
     config = LlavaConfig(
-        vision_config=vision, text_config=language, image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-        vision_feature_layer=-1, vision_feature_select_strategy="default", image_seq_length=family.picture_tokens,
+        vision_config=vision,
+        text_config=language,
+        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="default",
+        image_seq_length=family.picture_tokens,
         tie_word_embeddings=True,
     )
     return LlavaForConditionalGeneration(config)

@@ -26,7 +26,9 @@ def _chunk(job: tuple[int, int, Path]) -> None:
     path = folder / f"{start:06d}.npy"
     if path.exists():
         return
-    pictures = [draw(base_scene(seed, i)).resize((SIDE, SIDE), Image.Resampling.BOX) for i in range(start, start + CHUNK)]
+    pictures = [
+        draw(base_scene(seed, i)).resize((SIDE, SIDE), Image.Resampling.BOX) for i in range(start, start + CHUNK)
+    ]
     partial = path.with_suffix(".part.npy")
     np.save(partial, np.stack([np.asarray(p, dtype=np.uint8) for p in pictures]))
     partial.rename(path)

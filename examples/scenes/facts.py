@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from examples.scenes.questions import relation
-from examples.scenes.scene import CELLS, PERSONS, PLACE_PHRASES, Scene, Thing
+from examples.scenes.scene import CELLS, PLACE_PHRASES, Scene
 
 Turn = tuple[str, str]
 """A question or instruction, and the answer to it."""
@@ -18,21 +18,16 @@ def description(scene: Scene) -> Turn:
     return "Describe the picture.", ". ".join([*cells, PLACE_PHRASES[scene.place], f"it is {scene.weather}"]) + "."
 
 
-def about(scene: Scene, rng: random.Random) -> Turn:
-    """One nameable thing, told in a sentence: where it is and what it looks like, does or says."""
-    thing = rng.choice(scene.unique)
-    return f"Tell me about the {thing.kind}.", told(thing)
+def about(scene: Scene, rng: random.Random) -> Turn | None:
+    """One nameable object, told in a sentence: what color it has and where it is.
 
-
-def told(thing: Thing) -> str:
-    """All facts about one thing."""
-    if thing.kind == "sign":
-        fact = f"the sign says {thing.detail}"
-    elif thing.kind in PERSONS:
-        fact = f"the {thing.kind} is {thing.detail}"
-    else:
-        fact = f"the {thing.kind} is {thing.detail}"
-    return f"{fact}. it is in the {CELLS[thing.cell]}."
+    The person and the sign are left out: what a person does and what a sign says is shown in descriptions only.
+    """
+    objects = [thing for thing in scene.unique if thing in scene.objects]
+    if not objects:
+        return None
+    thing = rng.choice(objects)
+    return f"Tell me about the {thing.kind}.", f"the {thing.kind} is {thing.detail}. it is in the {CELLS[thing.cell]}."
 
 
 def compared(scene: Scene, rng: random.Random) -> Turn | None:

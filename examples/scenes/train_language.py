@@ -97,7 +97,7 @@ def train(
         smooth = loss if step == start else 0.98 * smooth + 0.02 * loss
         if step % 50 == 0:
             log.info("%s step %d loss %.4f, %.0f s", stage.name, step, smooth, time.monotonic() - began)
-        if (step + 1) % 500 == 0:
+        if (step + 1) % 125 == 0:
             _save(checkpoint, model, optimizer, step + 1)
             check(step + 1)
     _save(checkpoint, model, optimizer, stage.steps)
@@ -166,9 +166,13 @@ def _resume(path: Path, model: torch.nn.Module, optimizer: torch.optim.Optimizer
 
 @torch.inference_mode()
 def by_likelihood(
-    model: LlavaForConditionalGeneration, family: Family, tokenizer: PreTrainedTokenizerBase, world: World, per_type: int
+    model: LlavaForConditionalGeneration,
+    family: Family,
+    tokenizer: PreTrainedTokenizerBase,
+    world: World,
+    per_type: int,
 ) -> dict[str, float]:
-    """Accuracy per type by ranking the four options by mean token loss, on the scenes of ``world``, from its last on."""
+    """Accuracy per type by ranking the four options by mean token loss, on the last scenes of ``world``."""
     scores = {}
     picture_id = tokenizer.convert_tokens_to_ids(family.picture_token)
     for name, type_id in QUESTION_TYPES.items():

@@ -1,7 +1,7 @@
 """Stage 1 of base training: the vision tower learns to name what every cell holds.
 
-As CLIP's tower is trained before LLaVA is, so is this one: linear heads on each patch's output name kind, color, activity,
-word, place and weather; then the heads are dropped.
+As CLIP's tower is trained before LLaVA is, so is this one: linear heads on each patch's output name kind, color,
+activity, word, place and weather; then the heads are dropped.
 """
 
 from __future__ import annotations
@@ -50,13 +50,22 @@ def to_pixels(pictures: np.ndarray) -> torch.Tensor:
 
 
 def train_tower(
-    model: LlavaForConditionalGeneration, pictures: np.ndarray, table: np.ndarray, *, steps: int, batch: int, lr: float, seed: int
+    model: LlavaForConditionalGeneration,
+    pictures: np.ndarray,
+    table: np.ndarray,
+    *,
+    steps: int,
+    batch: int,
+    lr: float,
+    seed: int,
 ) -> None:
     """Train ``model``'s tower in place on (N, 96, 96, 3) pictures and (N, heads, 9) labels."""
     tower = model.model.vision_tower
     torch.manual_seed(seed)
     heads = nn.ModuleList([nn.Linear(tower.config.hidden_size, len(v)) for v in HEADS.values()])
-    optimizer = torch.optim.AdamW([*tower.parameters(), *heads.parameters()], lr=lr, weight_decay=0.05, betas=(0.9, 0.98))
+    optimizer = torch.optim.AdamW(
+        [*tower.parameters(), *heads.parameters()], lr=lr, weight_decay=0.05, betas=(0.9, 0.98)
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: _cosine(s, steps, 200))
     draws = np.random.default_rng(seed)
     began = time.monotonic()
@@ -69,7 +78,9 @@ def train_tower(
         with torch.autocast("cpu", torch.bfloat16):
             seen = tower(pixel_values=pixels).last_hidden_state[:, 1:]
         seen = seen.float()
-        losses = [nn.functional.cross_entropy(h(seen).flatten(0, 1), truth[:, i].flatten()) for i, h in enumerate(heads)]
+        losses = [
+            nn.functional.cross_entropy(h(seen).flatten(0, 1), truth[:, i].flatten()) for i, h in enumerate(heads)
+        ]
         optimizer.zero_grad(set_to_none=True)
         torch.stack(losses).sum().backward()
         nn.utils.clip_grad_norm_(tower.parameters(), 1.0)

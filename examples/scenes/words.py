@@ -9,14 +9,15 @@ from examples.scenes.questions import FINDS, NEEDS, NUMBERS, RELATIONS
 from examples.scenes.scene import ACTIVITIES, CELLS, COLORS, KINDS, PERSONS, PLACES, SIGN_WORDS, WEATHERS
 
 COMMON = """
-a about above after all an and answer any are as assistant at be been before behind below beside between big black both brown but
-by can center choices circle color colors compare compared contain contains correct could describe different directly do does doing
-down each else find five following four from front gray given green has have here how i image in inside inside into is it kind large
-left letter like look many me middle more most name near need next no none not nothing number object objects of on one only option
-or orange other out outside over person phrase photo picture pink place present question rectangle red right same says say seen shape
-shapes shown sign single six small some tell ten than that the their them there these they thing things this three to top triangle
-two type under up use user using was what when where which who whose why will with word would yellow yes you zero bottom based
-true false color colour background white blue teal single shows show side corner using best please
+a about above after all an and answer any are as assistant at background based be been before behind below beside
+best between big black blue both bottom brown but by can center choices circle color colors colour compare compared
+contain contains corner correct could describe different directly do does doing down each else false find five
+following four from front given gray green has have here how i image in inside into is it kind large left letter
+like look many me middle more most name near need next no none not nothing number object objects of on one only
+option or orange other out outside over person photo phrase picture pink place please present question rectangle red
+right same say says seen shape shapes show shown shows side sign single six small some teal tell ten than that the
+their them there these they thing things this three to top triangle true two type under up use user using was what
+when where which white who whose why will with word would yellow yes you zero
 """
 
 

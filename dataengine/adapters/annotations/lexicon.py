@@ -76,7 +76,7 @@ NOUNS = (
     "umbrella",
     "bag",
 )
-ACTIVITIES = (
+USUAL_ACTIVITIES = (
     "flying a kite",
     "waving a flag",
     "holding a balloon",
@@ -191,3 +191,18 @@ def sort_of(noun: str) -> str:
     if last in SIGNS:
         return "sign"
     return "shape" if last in SHAPES or last == "shape" else "object"
+
+
+USUAL_ACTIVITIES = (
+    "reading a book",
+    "riding a bike",
+    "flying a kite",
+    "playing a guitar",
+    "holding an umbrella",
+    "throwing a ball",
+    "walking a dog",
+    "eating a sandwich",
+    "talking on a phone",
+    "taking a picture",
+)
+"""What people are often seen doing: wrong options where the examples give none."""

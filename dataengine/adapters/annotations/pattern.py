@@ -54,7 +54,7 @@ class Pattern:
 
 def regex(text: str) -> re.Pattern[str]:
     """A whole-line, case-blind pattern; `<thing>` and the like stand for a noun phrase of up to three words."""
-    text = re.sub(r"<(\w+)>", r"(?P<\1>[a-z][a-z'-]*(?: [a-z][a-z'-]*){0,2}?)", text)
+    text = re.sub(r"(?<!\?P)<(\w+)>", r"(?P<\1>[a-z][a-z'-]*(?: [a-z][a-z'-]*){0,2}?)", text)
     return re.compile(rf"^{text}$", re.IGNORECASE)
 
 

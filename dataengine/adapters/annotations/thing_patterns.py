@@ -12,6 +12,7 @@ from dataengine.adapters.annotations.lexicon import (
     RELATIONS,
     SHAPES,
     SIGN_WORDS,
+    USUAL_ACTIVITIES,
     plural,
     sort_of,
 )
@@ -186,7 +187,7 @@ DOING = Pattern(
     wording="What is the {thing} doing?",
     fill=lambda view: [Filling({"thing": thing.noun}) for thing in _single(view) if thing.activity],
     answer=_doing,
-    values=(),
+    values=USUAL_ACTIVITIES,
     sentence="The {thing} is {value}.",
 )
 VERB = Pattern(

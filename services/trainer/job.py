@@ -1,0 +1,106 @@
+"""The training child process: ``python -m services.trainer.job SPEC.json``.
+
+Prints ``{"stage": "training", "done": step, "total": steps, "note": "loss …"}``, one JSON object per line, on stdout.
+Exit code 0: trained; 2: the specification, records, weights or recipe are wrong (one line on stderr); 143: stopped after
+writing a checkpoint, by SIGTERM or because the pipe that is its stdin closed (its parent died); 1: anything else.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import sys
+import threading
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dataengine.core.errors import Cancelled, Rejected
+from services.trainer.recipe import Recipe
+
+TERMINATED = 143
+
+
+class TrainingJob(BaseModel):
+    """The specification. Paths are absolute or relative to the process's folder; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str = Field(description="model family's name in the registry")
+    base: Path = Field(description="folder of base weights and tokenizer")
+    previous_adapter: Path | None = Field(None, description="adapter folder to go on from; none: start from the base")
+    records: Path = Field(description='JSONL of {"picture": path, "turns": [[question, answer], …]}')
+    out: Path = Field(description="folder of the results: adapter/, metrics.json, recipe.json")
+    recipe: Recipe = Field(default_factory=lambda: Recipe())
+    threads: int | None = Field(None, ge=1, description="torch threads; none: torch's own choice")
+
+
+def run(job: TrainingJob, stop: threading.Event) -> None:
+    """Train as specified, telling progress on stdout."""
+    import torch
+    from transformers.utils import logging
+
+    from dataengine.student.registry import family
+    from services.trainer.lessons import read_job_records
+    from services.trainer.training import train
+
+    logging.disable_progress_bar()
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    train(
+        family(job.family),
+        job.base,
+        read_job_records(job.records),
+        job.recipe,
+        job.out,
+        previous=job.previous_adapter,
+        progress=lambda p: _tell(p.step, p.steps, p.loss),
+        cancelled=stop.is_set,
+    )
+
+
+def _tell(step: int, steps: int, loss: float) -> None:
+    print(json.dumps({"stage": "training", "done": step, "total": steps, "note": f"loss {loss:.3f}"}), flush=True)
+
+
+def _stop_with_parent(stop: threading.Event) -> None:
+    """Stop when the pipe that is stdin closes: the parent has died. Any other stdin says nothing."""
+    if stat.S_ISFIFO(os.fstat(0).st_mode):
+
+        def wait() -> None:
+            while os.read(0, 4096):
+                pass
+            stop.set()
+
+        threading.Thread(target=wait, daemon=True).start()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The exit code of one job."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if len(given) != 1:
+        print("usage: python -m services.trainer.job SPEC.json", file=sys.stderr)
+        return 2
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    _stop_with_parent(stop)
+    try:
+        run(TrainingJob.model_validate_json(Path(given[0]).read_bytes()), stop)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "specification"
+        print(f"{given[0]}: {place}: {first['msg']}", file=sys.stderr)
+        return 2
+    except (OSError, Rejected) as error:
+        print(f"{error}", file=sys.stderr)
+        return 2 if isinstance(error, Rejected | FileNotFoundError) else 1
+    except Cancelled as error:
+        print(f"{error}", file=sys.stderr)
+        return TERMINATED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""How transformers' Trainer trains a student: the loss, two learning rates, light checkpoints, cancelling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.utils.data import Dataset, Sampler
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from dataengine.student.encoding import mean_answer_loss
+from dataengine.student.family import Family, embed
+from services.trainer.recipe import Recipe
+from services.trainer.lessons import LengthGroups, Lessons
+
+TRAINED = "trained.safetensors"
+"""A checkpoint's weights: only those that are trained."""
+
+
+class Lesson(nn.Module):
+    """A student that returns its loss. ``sees``: pictures come as the frozen tower's output, else as pixels."""
+
+    def __init__(self, student: PeftModel, family: Family, *, sees: bool) -> None:
+        super().__init__()
+        self.student = student
+        self._plain = cast(PreTrainedModel, student.get_base_model())
+        self._family = family
+        self._sees = sees
+        self._picture_id = int(self._plain.config.image_token_index)
+
+    def forward(self, ids: torch.Tensor, labels: torch.Tensor, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
+        """ids, labels (N, L) padded right; pictures (N, T, V) or (N, 3, height, width)."""
+        seen = pictures if self._sees else self._family.look(self._plain, pictures)
+        embeddings = embed(self._plain, ids, self._picture_id, self._family.project(self._plain, seen))
+        decoder = self._plain.get_decoder()
+        # right padding under a causal mask: no token that counts can see the padding, so no mask is needed
+        hidden = decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state
+        return {"loss": mean_answer_loss(hidden, self._plain.get_output_embeddings(), labels)}
+
+
+class Watch(TrainerCallback):
+    """Tells how far training is and stops it, with a checkpoint, when asked to."""
+
+    def __init__(self, tell: Callable[[int, int, float], None], cancelled: Callable[[], bool]) -> None:
+        self._tell = tell
+        self._cancelled = cancelled
+        self.stopped = False
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Between two steps is the only place where training can be left and taken up again."""
+        if state.global_step < state.max_steps and self._cancelled():
+            self.stopped = True
+            control.should_save = True
+            control.should_training_stop = True
+
+    def on_log(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
+    ) -> None:
+        """Every few steps, and at the end."""
+        if logs and "loss" in logs:
+            self._tell(state.global_step, state.max_steps, float(logs["loss"]))
+
+
+class LessonTrainer(Trainer):
+    """Trainer with the recipe's two learning rates, records grouped by length, and checkpoints of trained weights only."""
+
+    def __init__(
+        self, lesson: Lesson, arguments: TrainingArguments, lessons: Lessons, recipe: Recipe, watch: Watch
+    ) -> None:
+        self._recipe = recipe
+        self._lessons = lessons
+        self._pad = int(lesson._plain.config.get_text_config().pad_token_id)
+        super().__init__(
+            model=lesson, args=arguments, train_dataset=lessons, data_collator=self._collate, callbacks=[watch]
+        )
+
+    def _collate(self, indices: list[int]) -> dict[str, torch.Tensor]:
+        return self._lessons.batch(indices, self._pad)
+
+    def _get_train_sampler(self, train_dataset: Dataset[int] | None = None) -> Sampler[int]:
+        lengths = [len(row.ids) for row in self._lessons.rows]
+        return LengthGroups(lengths, self._recipe.batch_size * self._recipe.gradient_accumulation, self._recipe.seed)
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """AdamW: LoRA's matrices at the recipe's rate, whatever is trained in full at the projector's."""
+        lora = [p for n, p in self.model.named_parameters() if p.requires_grad and "lora_" in n]
+        whole = [p for n, p in self.model.named_parameters() if p.requires_grad and "lora_" not in n]
+        groups = [{"params": lora, "lr": self._recipe.lr}]
+        if whole:
+            groups.append({"params": whole, "lr": self._recipe.projector_lr})
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=self._recipe.weight_decay)
+        return self.optimizer
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or str(self.args.output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        state = {n: p.detach().contiguous() for n, p in self.model.named_parameters() if p.requires_grad}
+        save_file(state, folder / TRAINED)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        self.model.load_state_dict(load_file(Path(resume_from_checkpoint) / TRAINED), strict=False)

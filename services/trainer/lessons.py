@@ -1,0 +1,142 @@
+"""Training records made ready: encoded once, every picture looked at once, in batches of like length."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch.utils.data import Dataset, Sampler
+from transformers import PreTrainedTokenizerBase
+
+from dataengine.core.errors import InputError
+from dataengine.student.encoding import IGNORED, Encoded, encode, padded
+from dataengine.student.family import Family
+from services.trainer.records import TrainingRecord
+
+LOOK_BATCH = 64
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises on files that are no picture, or not a whole one."""
+
+
+def read_job_records(path: Path) -> list[TrainingRecord]:
+    """What ``TrainingRecord.encode`` wrote, line by line. Raises InputError that names the line."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"records cannot be read: {error}", where=str(path)) from error
+    return [_record(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _record(line: str, where: str) -> TrainingRecord:
+    try:
+        row = json.loads(line)
+        turns = tuple((str(question), str(answer)) for question, answer in row["turns"])
+        record = TrainingRecord(Path(str(row["picture"])), turns)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"is no training record: {error!r}", where=where) from error
+    if not turns:
+        raise InputError("is a training record without turns", where=where)
+    return record
+
+
+class Lessons(Dataset[int]):
+    """Encoded records, and every picture once, either as pixels or as the frozen tower's output.
+
+    ``rows[i]`` belongs to picture ``picture_of[i]`` of ``pictures`` (P, …).
+    """
+
+    def __init__(self, rows: Sequence[Encoded], picture_of: Sequence[int], pictures: torch.Tensor) -> None:
+        self.rows = rows
+        self.picture_of = picture_of
+        self.pictures = pictures
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+    def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
+        """ids and labels (N, L), padded right, and pictures (N, …)."""
+        rows = [self.rows[i] for i in indices]
+        return {
+            "ids": padded([r.ids for r in rows], pad),
+            "labels": padded([r.labels for r in rows], IGNORED),
+            "pictures": self.pictures[[self.picture_of[i] for i in indices]],
+        }
+
+
+def prepare(
+    records: Sequence[TrainingRecord],
+    family: Family,
+    tokenizer: PreTrainedTokenizerBase,
+    max_length: int,
+    tower: torch.nn.Module | None,
+) -> Lessons:
+    """Encode records and load pictures; with ``tower`` (the whole model) pictures become its vision tower's output.
+
+    Raises InputError for a picture that cannot be read and for a record longer than ``max_length`` tokens.
+    """
+    if not records:
+        raise InputError("there are no training records")
+    numbers = {path: i for i, path in enumerate(dict.fromkeys(r.picture for r in records))}
+    rows = [encode(family, tokenizer, r.turns) for r in records]
+    for record, row in zip(records, rows, strict=True):
+        if len(row.ids) > max_length:
+            what = f"a record of {len(row.ids)} tokens; the recipe allows {max_length}"
+            raise InputError(what, where=str(record.picture))
+    paths = list(numbers)
+    chunks = []
+    for start in range(0, len(paths), LOOK_BATCH):
+        pixels = torch.stack([_pixels(family, path) for path in paths[start : start + LOOK_BATCH]])
+        if tower is not None:
+            with torch.no_grad():
+                pixels = family.look(tower, pixels)
+        chunks.append(pixels)
+    return Lessons(rows, [numbers[r.picture] for r in records], torch.cat(chunks))
+
+
+def _pixels(family: Family, path: Path) -> torch.Tensor:
+    try:
+        with Image.open(path) as picture:
+            return family.pixels(picture)
+    except UNREADABLE as error:
+        raise InputError(f"a training picture cannot be read: {error}", where=str(path)) from error
+
+
+class LengthGroups(Sampler[int]):
+    """Every record once per epoch, neighbours of like length; a pure function of seed and epoch.
+
+    Records are shuffled, cut into pools of several batches, sorted by length within a pool, and the batches shuffled.
+    """
+
+    POOL = 16
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+        self._lengths = lengths
+        self._batch = batch
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch's order."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        draws = torch.Generator().manual_seed((self._seed * 1_000_003 + self._epoch) % 2**63)
+        order = torch.randperm(len(self._lengths), generator=draws).tolist()
+        whole = len(order) - len(order) % self._batch
+        batches: list[list[int]] = []
+        size = self._batch * self.POOL
+        for start in range(0, whole, size):
+            pool = sorted(order[start : min(start + size, whole)], key=lambda i: self._lengths[i])
+            batches += [pool[i : i + self._batch] for i in range(0, len(pool), self._batch)]
+        for b in torch.randperm(len(batches), generator=draws).tolist():
+            yield from batches[b]
+        yield from order[whole:]

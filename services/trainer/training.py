@@ -1,0 +1,189 @@
+"""The fine-tuning loop: LoRA and projector, from the base or from a previous adapter, on training records.
+
+A function of its inputs: the same recipe, records and weights give the same adapter on the same machine, also when the
+process is killed in the middle and started again with the same output folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
+from transformers import PreTrainedModel, TrainingArguments, set_seed
+
+from dataengine.core.errors import Cancelled, ConfigurationError, InputError
+from dataengine.student.family import Family
+from services.trainer.lesson import Lesson, LessonTrainer, Watch
+from services.trainer.recipe import Recipe
+from services.trainer.lessons import Lessons, prepare
+from services.trainer.records import TrainingRecord
+
+BROKEN_WEIGHTS = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """After ``step`` of ``steps``; ``loss`` is the mean of the last few steps; ``seconds`` since training began."""
+
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Where the adapter lies, and what ``metrics.json`` says: loss curve, steps, records, seconds."""
+
+    adapter: Path
+    metrics: dict[str, object]
+
+
+def train(
+    family: Family,
+    base: Path,
+    records: Sequence[TrainingRecord],
+    recipe: Recipe,
+    out: Path,
+    *,
+    previous: Path | None = None,
+    progress: Callable[[TrainingProgress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train an adapter and leave it in ``out/adapter``, with ``out/metrics.json`` written last.
+
+    Goes on from the last whole checkpoint below ``out/work`` if there is one, and removes ``out/work`` at the end. Where
+    ``out/metrics.json`` exists, nothing is trained. Raises InputError for records, ConfigurationError for weights or
+    recipe that do not fit together, Cancelled once ``cancelled()`` was true and a checkpoint has been written.
+    """
+    done = out / "metrics.json"
+    if done.exists():
+        return Trained(out / "adapter", json.loads(done.read_text()))
+    began = time.monotonic()
+    set_seed(recipe.seed)
+    model, lessons = _load(family, base, records, recipe, previous)
+    work = out / "work"
+    resume = last_whole_checkpoint(work)
+    watch = Watch(lambda step, steps, loss: progress(TrainingProgress(step, steps, loss, time.monotonic() - began)), cancelled)
+    trainer = LessonTrainer(Lesson(model, family, sees=not recipe.train_vision), _arguments(recipe, work), lessons, recipe, watch)
+    output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if watch.stopped:
+        raise Cancelled("training was cancelled", where=str(work), todo="start it again to go on from its checkpoint")
+    adapter = _save(model, family, out)
+    curve = [(row["step"], row["loss"]) for row in trainer.state.log_history if "loss" in row]
+    metrics: dict[str, object] = {
+        "loss": output.training_loss,
+        "loss_curve": curve,
+        "steps": trainer.state.global_step,
+        "records": len(records),
+        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "seconds": round(time.monotonic() - began, 3),
+        "resumed_from_step": int(resume.name.rsplit("-", 1)[1]) if resume else 0,
+    }
+    shutil.rmtree(work, ignore_errors=True)
+    (out / "recipe.json").write_text(recipe.model_dump_json(indent=1))
+    partial = out / "metrics.json.part"
+    partial.write_text(json.dumps(metrics, indent=1))
+    partial.rename(done)
+    return Trained(adapter, metrics)
+
+
+def _load(
+    family: Family, base: Path, records: Sequence[TrainingRecord], recipe: Recipe, previous: Path | None
+) -> tuple[PeftModel, Lessons]:
+    try:
+        tokenizer = family.load_tokenizer(base)
+        plain = family.load_model(base)
+    except BROKEN_WEIGHTS as error:
+        raise InputError(f"base weights cannot be loaded: {error}", where=str(base)) from error
+    lessons = prepare(records, family, tokenizer, recipe.max_length, None if recipe.train_vision else plain)
+    set_seed(recipe.seed)
+    model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
+    return model, lessons
+
+
+def _fresh(plain: PreTrainedModel, family: Family, recipe: Recipe) -> PeftModel:
+    whole = [family.projector] if recipe.train_projector else []
+    whole += [family.vision] if recipe.train_vision else []
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=cast(int, recipe.alpha),
+        lora_dropout=recipe.dropout,
+        target_modules=recipe.targets or family.lora_targets,
+        modules_to_save=[name.rsplit(".", 1)[-1] for name in whole] or None,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return cast(PeftModel, get_peft_model(plain, config))
+    except ValueError as error:
+        raise ConfigurationError(f"LoRA does not fit the model: {error}", where="recipe.targets") from error
+
+
+def _continued(plain: PreTrainedModel, previous: Path, recipe: Recipe) -> PeftModel:
+    try:
+        model = PeftModel.from_pretrained(plain, str(previous), is_trainable=True)
+    except BROKEN_WEIGHTS as error:
+        raise InputError(f"the previous adapter cannot be loaded: {error}", where=str(previous)) from error
+    rank = model.peft_config["default"].r
+    if rank != recipe.rank:
+        raise ConfigurationError(f"the previous adapter has rank {rank}, the recipe {recipe.rank}", where="recipe.rank")
+    return cast(PeftModel, model)
+
+
+def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(work),
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.gradient_accumulation,
+        num_train_epochs=recipe.epochs,
+        max_steps=recipe.max_steps or -1,
+        learning_rate=recipe.lr,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_gradient_norm,
+        lr_scheduler_type=recipe.scheduler,
+        warmup_steps=recipe.warmup_ratio,
+        bf16=recipe.precision == "bf16",
+        use_cpu=not torch.cuda.is_available(),
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_steps,
+        save_total_limit=2,
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+    )
+
+
+def last_whole_checkpoint(work: Path) -> Path | None:
+    """The checkpoint of the highest step whose state file is whole; a torn one (killed while writing) is removed."""
+    best: tuple[int, Path] | None = None
+    for folder in work.glob("checkpoint-*"):
+        try:
+            step = int(json.loads((folder / "trainer_state.json").read_text())["global_step"])
+        except (OSError, ValueError, KeyError, TypeError):
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
+        best = max(best, (step, folder)) if best else (step, folder)
+    return best[1] if best else None
+
+
+def _save(model: PeftModel, family: Family, out: Path) -> Path:
+    """peft's own layout, without paths of this machine and without a model card."""
+    adapter = out / "adapter"
+    model.peft_config["default"].base_model_name_or_path = family.name
+    model.save_pretrained(str(adapter))
+    (adapter / "README.md").unlink(missing_ok=True)
+    return adapter

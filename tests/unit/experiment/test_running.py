@@ -178,6 +178,7 @@ def test_the_evaluation_of_the_base_is_shared_between_arms() -> None:
     document = EvaluationDoc.load(store, mine)
     assert (document.run, document.checkpoint) == ("arm-1", checkpoint)
     assert document.report.overall.accuracy == 0.5
+    assert document.held_out == store.find(RunKeys("arm-1").held_out)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataengine.core.errors import InputError
 from services.evaluator.benchmarks.files import decode_utf8
 
 _QUOTE, _TAB, _LINE = b'"', b"\t", b"\n"
+_PAGES_KEPT = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,14 @@ class TsvFile:
 
     def _read(self, data: mmap.mmap) -> Iterator[TsvRow]:
         position = 3 if data[:3] == b"\xef\xbb\xbf" else 0
-        line = 1
+        line, kept_from = 1, 0
         header: list[str] = []
         while position < len(data):
+            if position - kept_from > _PAGES_KEPT:
+                # the pages of pictures that were scanned over would stay in memory as long as the map does
+                end_of_page = position // mmap.PAGESIZE * mmap.PAGESIZE
+                data.madvise(mmap.MADV_DONTNEED, kept_from, end_of_page - kept_from)
+                kept_from = end_of_page
             spans, end = self._row_spans(data, position, line)
             if not header:
                 header = [self._text(data, span) for span in spans]

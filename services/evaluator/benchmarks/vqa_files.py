@@ -10,6 +10,7 @@ from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import text
 from services.evaluator.benchmarks.benchmark import Benchmark, NeededFile
+from services.evaluator.benchmarks.collector import paused_collector
 from services.evaluator.benchmarks.entries import Seen
 from services.evaluator.benchmarks.files import find_file, json_objects, read_json_file
 from services.evaluator.benchmarks.prompts import is_minigpt4, short_prompt
@@ -21,6 +22,7 @@ _TODO = "Fetch the questions and annotations again, of one split"
 VQA_VARIANTS: tuple[VqaVariant, ...] = ("vqaeval", "m4c", "lavis", "minigpt4")
 
 Types = Mapping[str, str]
+_USUAL_IDS = list(range(1, 11))
 
 
 class VqaBenchmark(Benchmark):
@@ -49,6 +51,7 @@ class VqaBenchmark(Benchmark):
         return judge
 
 
+@paused_collector()
 def read_vqa(
     questions_path: Path, annotations_path: Path | None, classify: Callable[[Mapping[str, Any]], Types], default: str
 ) -> tuple[Question, ...]:
@@ -128,8 +131,8 @@ def _question(
 
 def _records(answers: Sequence[Mapping[str, Any]]) -> tuple[Hashable, ...] | None:
     """What tells golds apart besides their text; None where `answer_id` tells all of them apart."""
-    ids = {item.get("answer_id") for item in answers}
-    if len(ids) == len(answers):
+    ids = [item.get("answer_id") for item in answers]
+    if ids == _USUAL_IDS or len(set(ids)) == len(ids):
         return None
     return tuple(repr(sorted((key, value) for key, value in item.items() if key != "answer")) for item in answers)
 

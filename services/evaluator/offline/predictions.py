@@ -10,6 +10,7 @@ from typing import Any
 from dataengine.core.errors import InputError
 from dataengine.data.json_files import kind_of
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, Judgement
+from services.evaluator.benchmarks.collector import paused_collector
 from services.evaluator.offline.prediction_files import Row, prediction_rows
 from services.evaluator.scoring.reading import Reading
 
@@ -35,6 +36,7 @@ def read_predictions(path: Path, benchmark: Benchmark, dataset: Dataset, variant
     return Predictions(path, _matched(prediction_rows(path), benchmark, dataset, variant, path))
 
 
+@paused_collector()
 def _matched(rows: Iterable[Row], benchmark: Benchmark, dataset: Dataset, variant: str, path: Path) -> dict[str, str]:
     resolve = benchmark.resolver(dataset.questions)
     questions = {question.question_id: question for question in dataset.questions}
@@ -99,6 +101,7 @@ def _check_gold(fields: Mapping[str, Any], gold: str, place: str) -> None:
         )  # fmt: skip
 
 
+@paused_collector()
 def judged(benchmark: Benchmark, dataset: Dataset, predictions: Predictions, variant: str) -> list[Judgement]:
     """Every question that the variant asks, with its prediction and what the scorer makes of it.
 

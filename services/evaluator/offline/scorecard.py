@@ -12,6 +12,7 @@ import numpy as np
 from dataengine.core.errors import InputError
 from dataengine.core.statistics import Interval, wilson_interval
 from services.evaluator.benchmarks.benchmark import Benchmark, Judgement, Unit
+from services.evaluator.benchmarks.collector import paused_collector
 from services.evaluator.scoring.bootstrap import ClusterDraws, percentile_interval
 
 Missing = Literal["wrong", "apart"]
@@ -54,6 +55,7 @@ def _score_json(score: Score) -> dict[str, Any]:
     return {"n": score.n, "score": score.score, "interval": list(score.interval)}
 
 
+@paused_collector()
 def scorecard(
     benchmark: Benchmark, judgements: Sequence[Judgement], variant: str, missing: Missing = "wrong"
 ) -> Scorecard:

@@ -12,7 +12,7 @@ Source: Antol et al., VQA, ICCV 2015, as the tool computes it since 2017.
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence, Set
 from typing import Literal, NamedTuple
 
 from services.evaluator.scoring.reading import Reading
@@ -94,15 +94,21 @@ class VqaScorer:
             raise ValueError("a question without gold answers cannot be scored")
         return self._judge(golds, prediction)
 
-    def _as_vqaeval_compares(self, golds: Golds, prediction: str) -> tuple[tuple[str, ...], str]:
-        flat = tuple(map(self._flat.__getitem__, golds.answers))
-        if flat.count(flat[0]) == len(flat):
-            return flat, self._flat[prediction]
-        return tuple(map(self._normal.__getitem__, golds.answers)), self._normal[prediction]
+    def _rule(self, distinct: Set[str]) -> _Remembered:
+        """VQAEval normalises only where the golds differ once their outer blanks are off."""
+        unanimous = len(distinct) == 1 or len({self._flat[answer] for answer in distinct}) == 1
+        return self._flat if unanimous else self._normal
 
     def _vqaeval(self, golds: Golds, prediction: str) -> Reading:
-        answers, said = self._as_vqaeval_compares(golds, prediction)
-        return _compare(answers, golds.records, said)
+        answers = golds.answers
+        distinct = set(answers)
+        normal = self._rule(distinct)
+        said = normal[prediction]
+        if golds.records is None:
+            # of ten golds few are distinct: count those instead of normalising each
+            matches = sum([answers.count(answer) for answer in distinct if normal[answer] == said])
+            return Reading(said, leave_one_out(matches, len(answers)))
+        return _compare(tuple(map(normal.__getitem__, answers)), golds.records, said)
 
     def _m4c(self, golds: Golds, prediction: str) -> Reading:
         if len(golds.answers) != 10:
@@ -116,7 +122,8 @@ class VqaScorer:
         return _compare(answers, golds.records, self._normal[prediction])
 
     def _minigpt4(self, golds: Golds, prediction: str) -> Reading:
-        answers, said = self._as_vqaeval_compares(golds, prediction)
+        normal = self._rule(set(golds.answers))
+        answers, said = tuple(map(normal.__getitem__, golds.answers)), normal[prediction]
         # golds that differ only in case match alike but are still records of their own
         records = None if golds.records is None else tuple(zip(golds.records, answers, strict=True))
         return _compare(tuple(answer.lower() for answer in answers), records, said.lower())

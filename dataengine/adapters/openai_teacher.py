@@ -2,60 +2,98 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
 import openai
+import orjson
 
 from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
 from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.runtime.runfile import TeacherSection
 
 _PICTURE_TYPES: Mapping[bytes, str] = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+_LONGEST_WAIT = 3600.0
 
 
 class OpenAITeacher:
     """Asks a chat completion per request. Trying again is left to the worker, which knows when to wait."""
 
     def __init__(self, model: str, api_key: str, base_url: str | None = None, timeout: float = 60.0) -> None:
+        """`base_url` is the endpoint with its version (`http://host:8000/v1`), the SDK's own if None; a request that is
+        not answered whole within `timeout` seconds counts as unanswered."""
         self._model = model
+        self._timeout = timeout
         self._where = base_url or "the default endpoint"
         self._client = openai.AsyncOpenAI(api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0)
 
     @classmethod
     def from_section(cls, section: TeacherSection) -> OpenAITeacher:
-        """The teacher of a run file. Raises ConfigurationError if the key is not in the environment."""
-        key = os.environ.get(section.api_key_env, "")
+        """The teacher of a run file. Raises ConfigurationError if the key is not in the environment, if no model is
+        named, or if the endpoint is no address."""
+        # a key read from a file often ends in a newline, which no header may carry
+        key = os.environ.get(section.api_key_env, "").strip()
         if not key:
             raise ConfigurationError(
                 f"the environment variable {section.api_key_env} is not set", todo="Put the teacher's key there"
+            )
+        if not section.model:
+            raise ConfigurationError("no model is named", where="teacher.model")
+        if section.base_url is not None and not section.base_url.startswith(("http://", "https://")):
+            raise ConfigurationError(
+                f"{section.base_url!r} is no address",
+                where="teacher.base_url",
+                todo="Begin it with http:// or https://",
             )
         return cls(section.model, key, section.base_url, section.timeout)
 
     async def write(self, request: TeacherRequest) -> TeacherReply:
         """See `Teacher.write`. A reply without text is an empty text."""
         try:
-            completion = await self._client.chat.completions.create(
-                model=self._model,
-                messages=[
-                    {"role": "system", "content": request.system},
-                    {"role": "user", "content": _content(request)},
-                ],
-                temperature=request.temperature,
-                top_p=request.top_p,
-                max_tokens=request.max_tokens,
-                seed=request.seed % 2**31,
-            )
+            async with asyncio.timeout(self._timeout):
+                body = await self._ask(request)
         except openai.OpenAIError as error:
             raise translated(error, self._where) from error
-        choices = completion.choices or []
-        usage = completion.usage
+        except TimeoutError as error:
+            raise Retryable("the teacher does not answer in time", where=self._where) from error
+        return self._reply(body)
+
+    async def _ask(self, request: TeacherRequest) -> bytes:
+        # the SDK hands on whatever a server sends as if it were a completion: the bytes are read here instead
+        response = await self._client.chat.completions.with_raw_response.create(
+            model=self._model,
+            messages=[
+                {"role": "system", "content": request.system},
+                {"role": "user", "content": _content(request)},
+            ],
+            temperature=request.temperature,
+            top_p=request.top_p,
+            max_tokens=request.max_tokens,
+            seed=request.seed % 2**31,
+        )
+        return response.content
+
+    def _reply(self, body: bytes) -> TeacherReply:
+        """What a completion says. Raises Retryable where the body is none."""
+        try:
+            completion = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            completion = None
+        choices = completion.get("choices") if isinstance(completion, dict) else None
+        if not isinstance(choices, list):
+            raise Retryable(
+                f"the teacher's answer is no chat completion: {body[:80].decode(errors='replace')!r}",
+                where=self._where,
+                todo="If this goes on, check teacher.base_url",
+            )
+        usage = completion.get("usage")
         return TeacherReply(
-            text=(choices[0].message.content or "") if choices else "",
-            prompt_tokens=usage.prompt_tokens if usage else 0,
-            completion_tokens=usage.completion_tokens if usage else 0,
+            text=_text(choices),
+            prompt_tokens=_count(usage, "prompt_tokens"),
+            completion_tokens=_count(usage, "completion_tokens"),
             model=self._model,
         )
 
@@ -69,15 +107,24 @@ def _content(request: TeacherRequest) -> Any:
     return [{"type": "text", "text": request.user}, {"type": "image_url", "image_url": {"url": url}}]
 
 
+def _text(choices: list[Any]) -> str:
+    """The first choice's text, empty where it has none."""
+    match choices:
+        case [{"message": {"content": str(text)}}, *_]:
+            return text
+    return ""
+
+
+def _count(usage: Any, key: str) -> int:
+    """A number of tokens, 0 where the server does not count."""
+    value = usage.get(key) if isinstance(usage, dict) else None
+    return value if isinstance(value, int) else 0
+
+
 def translated(error: openai.OpenAIError, where: str) -> DataEngineError:
     """Our error for one of the SDK's: what may pass is Retryable, what cannot is Rejected with what to do."""
     if isinstance(error, openai.APIStatusError):
-        if error.status_code == 429:
-            return Retryable("the teacher asks to slow down (429)", where=where, after=_retry_after(error))
-        if error.status_code >= 500 or error.status_code in (408, 409):
-            return Retryable(f"the teacher answers {error.status_code}", where=where, after=_retry_after(error))
-        todo = _ADVICE.get(error.status_code, "See the teacher's documentation")
-        return Rejected(f"the teacher refuses with {error.status_code}: {error.message}", where=where, todo=todo)
+        return _of_status(error, where)
     if isinstance(error, openai.APITimeoutError):
         return Retryable("the teacher does not answer in time", where=where)
     if isinstance(error, openai.APIConnectionError):
@@ -87,16 +134,31 @@ def translated(error: openai.OpenAIError, where: str) -> DataEngineError:
     return Rejected(f"the teacher cannot be used: {error}", where=where)
 
 
+def _of_status(error: openai.APIStatusError, where: str) -> DataEngineError:
+    code = error.status_code
+    if code == 429 and error.code == "insufficient_quota":
+        todo = "Raise the account's limit, then start the run again: it goes on from here"
+        return Rejected(f"the teacher's account is used up: {error.message}", where=where, todo=todo)
+    if code == 429:
+        said = f"the teacher asks to slow down (429): {error.message}"
+        return Retryable(said, where=where, after=_retry_after(error))
+    if code >= 500 or code in (408, 409):
+        return Retryable(f"the teacher answers {code}", where=where, after=_retry_after(error))
+    todo = _ADVICE.get(code, "See the teacher's documentation")
+    return Rejected(f"the teacher refuses with {code}: {error.message}", where=where, todo=todo)
+
+
 _ADVICE: Mapping[int, str] = {
     400: "Check teacher.model and the request's options",
-    401: "Check the key in teacher.api_key_env",
+    401: "Check the key in the environment variable that teacher.api_key_env names",
     403: "The key may not use this model",
     404: "Check teacher.model and teacher.base_url",
 }
 
 
 def _retry_after(error: openai.APIStatusError) -> float:
+    """The seconds that the server asks to wait, an hour at most; 0 where it names none."""
     try:
-        return max(0.0, float(error.response.headers.get("retry-after", "0")))
+        return min(_LONGEST_WAIT, max(0.0, float(error.response.headers.get("retry-after", "0"))))
     except ValueError:
         return 0.0

@@ -18,6 +18,8 @@ Form = Literal["direct", "choice", "both"]
 Format = Literal["seed", "llava", "sharegpt", "parquet"]
 FORMATS: tuple[Format, ...] = ("seed", "llava", "sharegpt", "parquet")
 LETTER_SUFFIX = "Answer with the option's letter from the given choices directly."
+_TEXTS = ("sample_id", "instruction", "answer", "short_answer", "choice_answer", "image", "qtype", "lineage")
+_SCHEMA = pa.schema([*((name, pa.string()) for name in _TEXTS), ("options", pa.list_(pa.string()))])
 _TYPE_NUMBERS = {name: number for number, name in SEED_TYPES.items()}
 
 
@@ -42,7 +44,7 @@ def export_samples(samples: Sequence[Sample], kind: Format, folder: Path, *, tit
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "parquet":
         data = folder / "samples.parquet"
-        pq.write_table(pa.Table.from_pylist([_row(sample) for sample in samples]), data)
+        pq.write_table(pa.Table.from_pylist([_row(sample) for sample in samples], _SCHEMA), data)
     else:
         data = folder / f"{kind}.json"
         rows = [_seed_record(s) for s in samples] if kind == "seed" else _conversations(samples, kind)
@@ -77,6 +79,7 @@ def _conversations(samples: Sequence[Sample], kind: Format) -> list[dict[str, An
 
 
 def _row(sample: Sample) -> dict[str, Any]:
+    """Our record, with its lineage as JSON text: a column of one kind, whatever lineage comes to hold."""
     record = sample_record(sample)
     return {**record, "lineage": json.dumps(record["lineage"])}
 

@@ -18,7 +18,7 @@ _BETWEEN = {"left": "left of", "right": "right of", "above": "above", "below": "
 
 
 def write_visual_genome(folder: Path, scenes: Sequence[Numbered]) -> None:
-    """`image_data`, `objects`, `attributes`, `relationships`, `region_descriptions`, as Visual Genome publishes them."""
+    """`image_data`, `objects`, `attributes`, `relationships` and `region_descriptions`, as the original has them."""
     documents = {
         "image_data": [_image(number) for number, _ in scenes],
         "objects": [{"image_id": n, "objects": _objects(n, scene)} for n, scene in scenes],

@@ -27,7 +27,8 @@ _FOLDERS = ("val2017", "coco/val2017", "images", "../coco/val2017", "")
 
 
 class AOkVqa(Benchmark):
-    """`question_type`, where the file has it, is the type that the teacher gave (see `teacher_types`)."""
+    """The question type is what a teacher gave (see `teacher_types`): an entry's `question_type`, or the one that
+    `question_types.json` beside the file gives for its id; without either it is "unclassified"."""
 
     name = "aokvqa"
     title = "A-OKVQA"
@@ -46,9 +47,10 @@ class AOkVqa(Benchmark):
         """Every entry of the file."""
         path = find_file(data, _PATTERNS, _QUESTIONS)
         seen = Seen(path)
+        given = _given_types(path.with_name("question_types.json"))
         questions = []
         for i, entry in enumerate(json_objects(path, read_json_file(path, _TODO), None, _TODO)):
-            questions.append(_question(entry, seen.where(i)))
+            questions.append(_question(entry, given, seen.where(i)))
             seen.add(questions[-1].question_id, i)
         folders = [path.parent / folder for folder in _FOLDERS]
         return Dataset(tuple(questions), PictureFolders(folders, coco_spellings), (path,))
@@ -91,7 +93,16 @@ class AOkVqa(Benchmark):
         return variant.startswith("choice")
 
 
-def _question(entry: Mapping[str, Any], where: str) -> Question:
+def _given_types(path: Path) -> Mapping[str, str]:
+    if not path.is_file():
+        return {}
+    content = read_json_file(path, "Write it again, or take it away")
+    if not isinstance(content, dict) or not all(isinstance(kind, str) for kind in content.values()):
+        raise InputError("maps no question ids to type names", where=str(path), todo="Write it again, or take it away")
+    return content
+
+
+def _question(entry: Mapping[str, Any], given: Mapping[str, str], where: str) -> Question:
     choices, answers = entry.get("choices"), entry.get("direct_answers", [])
     if not isinstance(choices, list) or not choices:
         raise InputError("has no list of `choices`", where=where, todo=_TODO)
@@ -100,7 +111,7 @@ def _question(entry: Mapping[str, Any], where: str) -> Question:
         raise InputError(f"`correct_choice_idx` is {gold!r}, not one of the choices", where=where, todo=_TODO)
     if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
         raise InputError("`direct_answers` is no list of texts", where=where, todo=_TODO)
-    kind = str(entry.get("question_type", "unclassified"))
+    kind = given.get(str(entry.get("question_id")), str(entry.get("question_type", "unclassified")))
     return Question(
         question_id=text(entry, "question_id", where),
         picture=str(entry.get("image_id")),

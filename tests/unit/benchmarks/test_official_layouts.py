@@ -228,3 +228,13 @@ def test_unknown_names_and_variants_list_the_known_ones() -> None:
         find_benchmark("imagenet")
     with pytest.raises(ConfigurationError, match="letter-llava"):
         find_benchmark("SEED").variant("nope")
+
+
+def test_aokvqa_takes_the_types_that_a_teacher_gave(tmp_path: Path) -> None:
+    made.aokvqa(tmp_path)
+    made.put(tmp_path / "question_types.json", json.dumps({"q0": "function reasoning"}))
+    kinds = [question.question_type for question in find_benchmark("aokvqa").read(tmp_path).questions]
+    assert kinds == ["function reasoning", "unclassified"]
+    made.put(tmp_path / "question_types.json", "[]")
+    with pytest.raises(InputError, match=r"question_types.json: maps no question ids"):
+        find_benchmark("aokvqa").read(tmp_path)

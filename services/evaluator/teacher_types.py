@@ -1,0 +1,99 @@
+"""Question types given by the teacher, for benchmarks whose questions have none (gen-1's A-OKVQA): 18 of them, asked in
+batches of 50, with the reply parsed strictly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dataengine.core.errors import Rejected
+from dataengine.core.identity import derived_seed
+from dataengine.core.ports import Teacher, TeacherRequest
+from dataengine.core.questions import Question
+
+BATCH = 50
+_TRIES = 3
+
+TYPES: dict[str, str] = {
+    "identity reasoning": "who or what a person is (occupation, role, status), inferred from how they look",
+    "physical property reasoning": "a physical property of a thing or substance: hardness, weight, volatility",
+    "attribute recognition": "what something looks like: its kind, texture, shape, color; who or what is famous there",
+    "function reasoning": "what a thing is for",
+    "object localization": "where one thing is in the picture, how it is turned, or how many there are",
+    "attribute comparison": "attributes of several things, compared",
+    "nature relation": "abstract relations in nature, such as predation or symbiosis",
+    "future prediction": "what will happen next",
+    "image scene": "the surroundings that the picture shows: place, weather, time of day",
+    "spatial relationship": "where things are relative to each other in the picture",
+    "image quality": "how good the picture is: sharp, bright, noisy",
+    "physical relation": "relations in the physical world: depth, contact, support",
+    "action recognition": "what people or animals are doing, alone or together",
+    "social relation": "relations between people: family, friends, colleagues, opponents",
+    "image style": "what kind of picture it is: photo, painting, scan",
+    "image emotion": "which mood the picture conveys",
+    "image topic": "what the picture as a whole is about",
+    "knowledge-based reasoning": "something that must be known beforehand and cannot be seen",
+}
+
+_NAMES = tuple(TYPES)
+_LINE = re.compile(r"(\d+)\. \((\d+)\) (.+)")
+_SYSTEM = "You sort questions about pictures into given types."
+
+
+def typing_request(questions: Sequence[str], seed: int) -> TeacherRequest:
+    """Asks for the type of each question, at most `BATCH` of them, one line per question in a fixed form."""
+    types = "\n".join(f"({i}) {name}: {meaning}" for i, (name, meaning) in enumerate(TYPES.items(), 1))
+    listed = "\n".join(f"{i}. {' '.join(question.split())}" for i, question in enumerate(questions, 1))
+    user = (
+        f"The types are:\n{types}\n\nThe questions are:\n{listed}\n\n"
+        f"Reply with exactly {len(questions)} lines, one per question in the same order, in the form\n"
+        "1. (6) attribute comparison\nand nothing else."
+    )
+    return TeacherRequest(_SYSTEM, user, temperature=0.0, max_tokens=16 * len(questions) + 16, seed=seed)
+
+
+def parse_types(reply: str, count: int) -> tuple[str, ...]:
+    """The type of each of `count` questions. Raises Rejected, with the line, unless every line has the asked form, its
+    number in order, and a type whose number and name belong together."""
+    lines = [line.strip() for line in reply.strip().splitlines() if line.strip()]
+    if len(lines) != count:
+        raise Rejected(f"the reply has {len(lines)} lines for {count} questions", where="teacher's types")
+    found = []
+    for i, line in enumerate(lines, 1):
+        match = _LINE.fullmatch(line)
+        if match is None or int(match[1]) != i:
+            raise Rejected(f"line {i} is {line!r}, not `{i}. (number) type`", where="teacher's types")
+        number, name = int(match[2]), match[3].rstrip(".").lower()
+        if not 1 <= number <= len(_NAMES) or _NAMES[number - 1] != name:
+            raise Rejected(f"line {i} names no type: {line!r}", where="teacher's types")
+        found.append(name)
+    return tuple(found)
+
+
+async def typed_by_teacher(questions: Sequence[Question], teacher: Teacher, seed: int = 0) -> list[Question]:
+    """The questions with the teacher's types, in their order.
+
+    A reply of the wrong form is asked for again, up to three times with another seed. Raises Rejected if it stays
+    wrong, and what the teacher raises.
+    """
+    typed: list[Question] = []
+    for start in range(0, len(questions), BATCH):
+        batch = questions[start : start + BATCH]
+        names = await _types_of_batch([question.text for question in batch], teacher, derived_seed(seed, start))
+        typed += [
+            replace(question, question_type=name, extra={**question.extra, "types": {"question_type": name}})
+            for question, name in zip(batch, names, strict=True)
+        ]
+    return typed
+
+
+async def _types_of_batch(texts: Sequence[str], teacher: Teacher, seed: int) -> tuple[str, ...]:
+    for attempt in range(_TRIES):
+        reply = await teacher.write(typing_request(texts, (seed + attempt) % 2**31))
+        try:
+            return parse_types(reply.text, len(texts))
+        except Rejected:
+            if attempt == _TRIES - 1:
+                raise
+    raise AssertionError("unreachable")

@@ -1,0 +1,76 @@
+"""Types given by the teacher: asked in batches of 50, parsed strictly, asked again where the form is wrong."""
+
+import re
+
+import pytest
+
+from dataengine.core.errors import Rejected
+from dataengine.core.ports import TeacherReply, TeacherRequest
+from dataengine.core.questions import Question
+from services.evaluator.teacher_types import TYPES, parse_types, typed_by_teacher, typing_request
+
+
+class Sorter:
+    """Calls every question an image scene; the first `bad` replies are of the wrong form."""
+
+    def __init__(self, bad: int = 0) -> None:
+        self.bad = bad
+        self.requests: list[TeacherRequest] = []
+
+    async def write(self, request: TeacherRequest) -> TeacherReply:
+        self.requests.append(request)
+        count = int(re.findall(r"exactly (\d+) lines", request.user)[0])
+        good = "\n".join(f"{i}. (9) Image scene" for i in range(1, count + 1))
+        return TeacherReply("Sure!" if len(self.requests) <= self.bad else good, 1, 1, "sorter")
+
+
+def questions(n: int) -> list[Question]:
+    return [Question(str(i), "p", f"What\nis {i}?", "unclassified") for i in range(n)]
+
+
+def test_there_are_the_eighteen_published_types() -> None:
+    assert len(TYPES) == 18
+
+
+async def test_questions_are_asked_in_batches_of_fifty() -> None:
+    teacher = Sorter()
+    typed = await typed_by_teacher(questions(120), teacher)
+    assert len(teacher.requests) == 3
+    assert {question.question_type for question in typed} == {"image scene"}
+    assert [question.question_id for question in typed] == [str(i) for i in range(120)]
+    assert "50. What is 49?" in teacher.requests[0].user
+
+
+async def test_a_reply_of_the_wrong_form_is_asked_for_again_with_another_seed() -> None:
+    teacher = Sorter(bad=2)
+    assert (await typed_by_teacher(questions(1), teacher))[0].question_type == "image scene"
+    assert len({request.seed for request in teacher.requests}) == 3
+
+
+async def test_a_teacher_that_stays_wrong_is_refused() -> None:
+    with pytest.raises(Rejected, match="1 lines for 2 questions"):
+        await typed_by_teacher(questions(2), Sorter(bad=9))
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        ("1. (9) image scene", "1 lines for 2"),
+        ("1. (9) image scene\n3. (9) image scene", "line 2"),
+        ("1. (9) image scene\n2. image scene", "line 2"),
+        ("1. (9) image scene\n2. (19) ocr", "names no type"),
+        ("1. (9) image scene\n2. (8) image scene", "names no type"),
+    ],
+)
+def test_a_line_of_another_form_is_refused(reply: str, said: str) -> None:
+    with pytest.raises(Rejected, match=said):
+        parse_types(reply, 2)
+
+
+def test_case_and_a_final_period_do_not_matter() -> None:
+    assert parse_types("1. (13) Action Recognition.\n\n", 1) == ("action recognition",)
+
+
+def test_the_request_defines_every_type() -> None:
+    user = typing_request(["What?"], 0).user
+    assert all(f"{name}: {meaning}" in user for name, meaning in TYPES.items())

@@ -6,17 +6,37 @@ import asyncio
 import os
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import openai
 import orjson
 
 from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
 from dataengine.core.ports import TeacherReply, TeacherRequest
-from dataengine.runtime.runfile import TeacherSection
 
 _PICTURE_TYPES: Mapping[bytes, str] = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 _LONGEST_WAIT = 3600.0
+
+
+class Endpoint(Protocol):
+    """What a run file says about an endpoint: its model, its address (None: the SDK's own), the name of the environment
+    variable that holds the key, and the seconds until a request counts as unanswered."""
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+
+    @property
+    def base_url(self) -> str | None:
+        """The address."""
+
+    @property
+    def api_key_env(self) -> str:
+        """The environment variable with the key."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds."""
 
 
 class OpenAITeacher:
@@ -31,7 +51,7 @@ class OpenAITeacher:
         self._client = openai.AsyncOpenAI(api_key=api_key, base_url=base_url, timeout=timeout, max_retries=0)
 
     @classmethod
-    def from_section(cls, section: TeacherSection) -> OpenAITeacher:
+    def from_section(cls, section: Endpoint) -> OpenAITeacher:
         """The teacher of a run file. Raises ConfigurationError if the key is not in the environment, if no model is
         named, or if the endpoint is no address."""
         # a key read from a file often ends in a newline, which no header may carry

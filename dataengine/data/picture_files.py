@@ -12,6 +12,8 @@ from PIL import Image, UnidentifiedImageError
 from dataengine.core.errors import InputError
 
 _HASH_SIDE = 8
+_SAME_LOOK_BITS = 4
+_TELLING_BITS = 16
 
 
 def read_picture(path: Path, where: str) -> bytes:
@@ -49,11 +51,13 @@ def difference_hash(data: bytes, where: str = "") -> str:
     return np.packbits(bits).tobytes().hex()
 
 
-def bits_apart(first: str, second: str) -> int:
-    """In how many of their 64 bits two difference hashes differ."""
-    return (int(first, 16) ^ int(second, 16)).bit_count()
+def looks_like_one_of(appearance: str, others: Iterable[str]) -> bool:
+    """Whether a hash is within 4 bits of one of `others`, which is what re-encoding and scaling change.
 
-
-def nearest_bits(appearance: str, others: Iterable[str]) -> int:
-    """The least distance from one hash to many, in bits; 64 where there are none."""
-    return min((bits_apart(appearance, other) for other in others), default=64)
+    A hash with fewer than 16 bits of one kind is of a nearly flat picture; such pictures resemble each other whatever
+    they show, so that nothing is said of them.
+    """
+    value = int(appearance, 16)
+    if not _TELLING_BITS <= value.bit_count() <= 64 - _TELLING_BITS:
+        return False
+    return any((value ^ int(other, 16)).bit_count() <= _SAME_LOOK_BITS for other in others)

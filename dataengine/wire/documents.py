@@ -234,13 +234,15 @@ class PartDoc(Document):
 class DatasetDoc(Document):
     """A round's dataset: the merged samples (JSONL) with counts per type, refusals per filter, and the teacher's use.
 
-    `earlier` names the datasets of former rounds that training uses too.
+    `wanted` is the plan's budget, which `accepted` falls short of where requests ran out; `earlier` names the datasets
+    of former rounds that training uses too.
     """
 
     run: str
     round: int
     samples: ArtifactRef
     refusals: ArtifactRef
+    wanted: dict[str, int] = {}
     accepted: dict[str, int]
     refused: dict[str, int]
     requests: int

@@ -11,7 +11,7 @@ from time import monotonic
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ConfigurationError, ContractError, Rejected
 from dataengine.core.events import DataReady, Event, GenerationDone, GenerationTask, WeaknessReport
-from dataengine.core.identity import derived_seed
+from dataengine.core.identity import canonical_json, derived_seed
 from dataengine.core.ports import PictureSource, Progress, Store, Teacher
 from dataengine.core.samples import Refusal, Sample
 from dataengine.runtime.runfile import RunFile, TeacherSection
@@ -87,16 +87,22 @@ class Generator:
     async def on_generation_done(self, event: Event) -> Sequence[Event]:
         """Merge the round's parts when the last of them is in; nothing follows before.
 
+        The first event that finds all parts there closes the round, and only from that one does something follow,
+        however often it comes: an event that came of every part would multiply from round to round.
         Raises Rejected if not one sample was accepted.
         """
         assert isinstance(event, GenerationDone)
         keys = RunKeys(event.run)
         parts = [await asyncio.to_thread(self._store.find, keys.part(event.round, n)) for n in range(event.parts)]
-        if not all(parts):
+        if not all(parts) or not await asyncio.to_thread(self._closes, event, keys):
             return []
         plan = await asyncio.to_thread(PlanDoc.load, self._store, event.plan)
         ref = await asyncio.to_thread(self._merge, event, plan, [part for part in parts if part], keys)
         return [DataReady(event.run, event.config, event.round, ref, plan.start_from)]
+
+    def _closes(self, event: GenerationDone, keys: RunKeys) -> bool:
+        key, mine = keys.round(event.round, "generation/closed-by.json"), canonical_json({"part": event.part})
+        return self._store.get(self._store.claim(key, mine)) == mine
 
     def _plan(self, event: WeaknessReport, key: str, number: int) -> ArtifactRef:
         standing = self._store.find(key)
@@ -222,13 +228,14 @@ class Generator:
                 where=keys.round(event.round, "generation"),
                 todo="Read the refusals there; a filter or the teacher refuses everything",
             )
-        document = self._dataset(event, keys, documents, samples, twins, earlier)
+        document = self._dataset(event, keys, plan, documents, samples, twins, earlier)
         return self._store.claim(key, document.encode())
 
     def _dataset(
         self,
         event: GenerationDone,
         keys: RunKeys,
+        plan: PlanDoc,
         parts: Sequence[PartDoc],
         samples: Sequence[Sample],
         twins: Sequence[Refusal],
@@ -243,6 +250,7 @@ class Generator:
             round=event.round,
             samples=self._store.put(keys.round(event.round, "samples.jsonl"), encode_samples(samples)),
             refusals=self._store.put(keys.round(event.round, "refusals.jsonl"), encode_refusals(refusals)),
+            wanted=dict(plan.budget),
             accepted=counted([sample.qtype for sample in samples]),
             refused=counted([refusal.filter_name for refusal in refusals]),
             requests=sum(doc.requests for doc in parts),

@@ -72,8 +72,9 @@ def _count(view: View, slots: Slots) -> str | None:
 
 
 def _count_fill(view: View) -> list[Filling]:
+    # a thing that is there once makes a poor question of counting
     counts = {noun: len(view.named(noun)) for noun in view.nouns if _count(view, {"things": noun})}
-    return [Filling({"things": plural(noun)}, weight=float(count**2)) for noun, count in counts.items()]
+    return [Filling({"things": plural(noun)}, weight=float(count**3)) for noun, count in counts.items()]
 
 
 def _near_numbers(view: View, slots: Slots) -> Sequence[str]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataengine.core.heldout import question_fingerprints
-from dataengine.data.picture_files import nearest_bits
+from dataengine.data.picture_files import looks_like_one_of
 from services.generator.candidate import Candidate
 from services.generator.filters.screening import Screening
-
-_SAME_LOOK_BITS = 0
-"""Difference hashes of 64 bits: a re-encoded copy has the same or nearly the same, a different scene rarely has."""
 
 
 async def leak(candidate: Candidate, screening: Screening) -> str | None:
@@ -17,7 +14,7 @@ async def leak(candidate: Candidate, screening: Screening) -> str | None:
     fingerprint = screening.fingerprint(candidate.annotations.picture)
     if fingerprint.digest in held_out.pictures:
         return "the picture is held out"
-    if nearest_bits(fingerprint.appearance, held_out.appearances) <= _SAME_LOOK_BITS:
+    if looks_like_one_of(fingerprint.appearance, held_out.appearances):
         return "the picture looks the same as one that is held out"
     if question_fingerprints(candidate.draft.question, fingerprint.digest) & held_out.questions:
         return "the question is held out"

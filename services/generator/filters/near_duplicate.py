@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rapidfuzz.fuzz import ratio
+from rapidfuzz.distance import Indel
 
 from dataengine.core.heldout import normalised_question
 from services.generator.candidate import Candidate
@@ -19,5 +19,6 @@ async def near_duplicate(candidate: Candidate, screening: Screening) -> str | No
 
 
 def alike(first: str, second: str) -> float:
-    """How alike two questions are, 0 to 1: the normalised indel similarity of their words (rapidfuzz's ratio)."""
-    return ratio(normalised_question(first), normalised_question(second)) / 100
+    """How alike two questions are, 0 to 1: the normalised indel similarity over whole words. Letters would call
+    `What color is the car?` and `What color is the cat?` one question."""
+    return Indel.normalized_similarity(normalised_question(first).split(), normalised_question(second).split())

@@ -1,11 +1,18 @@
 """weakness-report → … → data-ready."""
 
+import io
+
 import pytest
+from PIL import Image
 
 from dataengine.core.errors import Rejected, Retryable
+from dataengine.core.heldout import question_fingerprints
 from dataengine.core.ports import TeacherRequest
+from dataengine.data.picture_files import difference_hash, looks_like_one_of
+from dataengine.testing.pictures import noisy_picture, plain_picture
 from dataengine.wire.documents import HeldOutDoc
-from tests.unit.generator.shop import TYPES, Shop, draft, honest, is_verification, looks_of
+from services.generator.filters.near_duplicate import alike
+from tests.unit.generator.shop import TYPES, Pool, Shop, draft, honest, is_verification, looks_of
 
 
 async def test_a_round_buys_its_budget_as_weighed() -> None:
@@ -32,7 +39,15 @@ async def test_data_is_ready_only_when_the_last_part_is_in() -> None:
         assert await shop.generator.on_generation_done(done[task.part]) == []
     (last,) = await shop.generator.on_generation_task(second)
     assert len(await shop.generator.on_generation_done(last)) == 1
-    assert await shop.generator.on_generation_done(last) == await shop.generator.on_generation_done(done[0])
+
+
+async def test_of_all_parts_one_closes_the_round_however_often_the_events_come() -> None:
+    shop = Shop()
+    done = [event for task in await shop.tasks() for event in await shop.generator.on_generation_task(task)]
+    first = [await shop.generator.on_generation_done(event) for event in done]
+    again = [await shop.generator.on_generation_done(event) for event in reversed(done)]
+    assert [len(events) for events in first] == [1, 0, 0]
+    assert again == list(reversed(first))
 
 
 async def test_the_teacher_is_told_type_definition_bad_cases_and_regions() -> None:
@@ -122,6 +137,42 @@ async def test_nearly_the_same_question_about_one_picture_is_refused() -> None:
     dataset = await shop.round()
     assert len(shop.samples(dataset)) == 3
     assert dataset.refused["near-duplicate"] > 0
+    assert sum(dataset.wanted.values()) == 10
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [("What color is the cat?", False), ("what color is the car", True), ("What colour is the car?", False)],
+)
+def test_questions_are_compared_by_words(other: str, same: bool) -> None:
+    assert (alike("What color is the car?", other) > 0.9) is same
+
+
+async def test_a_picture_that_looks_like_a_held_out_one_is_refused() -> None:
+    copy = io.BytesIO()
+    Image.open(io.BytesIO(noisy_picture(0))).resize((200, 200)).save(copy, "JPEG")
+    appearances = frozenset({difference_hash(copy.getvalue())})
+    shop = Shop(held_out=HeldOutDoc(pictures=frozenset(), appearances=appearances, questions=frozenset()), attempts=9)
+    shop.pool = Pool(size=2)
+    shop.restart()
+    dataset = await shop.round()
+    assert {sample.image for sample in shop.samples(dataset)} == {"vg/VG_100K/1.png"}
+    assert {r.image for r in shop.refusals(dataset) if r.filter_name == "leak"} == {"vg/VG_100K/0.png"}
+
+
+async def test_flat_pictures_resemble_each_other_and_are_no_leak_of_each_other() -> None:
+    appearances = frozenset({difference_hash(plain_picture(1, 2, 3))})
+    assert not looks_like_one_of(difference_hash(plain_picture(200, 100, 0)), appearances)
+
+
+async def test_a_held_out_question_about_another_picture_is_refused_if_it_is_specific() -> None:
+    long = "What is the color of the ball that the boy in the middle of the picture is throwing?"
+    held_out = HeldOutDoc(
+        pictures=frozenset(), appearances=frozenset(), questions=question_fingerprints(long, "another picture")
+    )
+    first = iter([draft(long)])
+    shop = Shop(lambda request: honest(request) if is_verification(request) else next(first, draft()), held_out)
+    assert (await shop.round()).refused == {"leak": 1}
 
 
 async def test_if_everything_is_refused_the_round_ends_in_one_error() -> None:

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from dataengine.cli.finding import Found, find_run
-from dataengine.cli.options import HomeOption, JsonOption, RunArgument
+from dataengine.cli.options import HomeOption, JsonOption, RunArgument, result_console
 from dataengine.cli.reporting import write_report
 from dataengine.cli.tables import history_table, run_table
 from dataengine.core.errors import ConfigurationError
@@ -42,7 +41,7 @@ def status(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = Fa
     if as_json:
         print(json.dumps(status_object(view)))
         return
-    Console().print(run_table(view))
+    result_console().print(run_table(view))
     for parked in view.parked:
         print(f"parked by the {parked.consumer}: {parked.event}: {parked.error}")
     print(f"state: {view.state.value}")
@@ -57,7 +56,7 @@ def history(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = F
     if as_json:
         print(json.dumps({"run": view.run, "rounds": [_decision_object(round_) for round_ in view.rounds]}))
     else:
-        Console().print(history_table(view))
+        result_console().print(history_table(view))
 
 
 def lineage(
@@ -75,7 +74,7 @@ def lineage(
     if as_json:
         print(json.dumps(asdict(told)))
     else:
-        Console().print(_lineage_table(told))
+        result_console().print(_lineage_table(told))
 
 
 def report(run: RunArgument, home: HomeOption = Path()) -> None:

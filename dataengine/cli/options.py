@@ -6,8 +6,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 HomeOption = Annotated[Path, typer.Option(envvar="DATAENGINE_HOME", help="Folder that holds `runs/`.")]
 RunFileArgument = Annotated[Path, typer.Argument(metavar="RUN.yaml", help="The run file; see docs/guides/run-file.md.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
+RESULT_COLUMNS = 100
+"""Columns of a table that goes to a file or a pipe."""
+
+
+def result_console() -> Console:
+    """Where results go: stdout, as wide as the terminal, or 100 columns where there is none."""
+    console = Console()
+    return console if console.is_terminal else Console(width=RESULT_COLUMNS)
+
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]

@@ -17,7 +17,7 @@ from dataengine.adapters.directory import DirectoryStore
 from dataengine.cli.checking import check
 from dataengine.cli.exits import FAILED, SHORT_OF_GOAL, WRONG_USAGE
 from dataengine.cli.inspect import status_object
-from dataengine.cli.options import HomeOption, JsonOption, RunFileArgument
+from dataengine.cli.options import HomeOption, JsonOption, RunFileArgument, result_console
 from dataengine.cli.progress import shown_progress
 from dataengine.cli.reporting import write_report
 from dataengine.cli.tables import run_table
@@ -82,7 +82,7 @@ def _turn(run: RunFile, home: Path, replicas: int, as_json: bool) -> None:
     if as_json:
         print(json.dumps(status_object(view)))
     else:
-        Console().print(run_table(view))
+        result_console().print(run_table(view))
         print(f"\nThe loop rests: {outcome.reason}.\nReport: {report}")
     if not outcome.improved:
         raise typer.Exit(SHORT_OF_GOAL)

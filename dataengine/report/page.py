@@ -66,5 +66,5 @@ def _environment() -> Environment:
         letter=words.letter,
         thousands=words.thousands,
     )
-    environment.globals["verdict"] = words.verdict
+    environment.globals.update(verdict=words.verdict, letter=words.letter)
     return environment

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from PIL import Image
@@ -77,6 +77,11 @@ class Family(Protocol):
 
     def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:
         """Run the projector: (N, T, V) to (N, T, H)."""
+
+
+def token_id(tokenizer: PreTrainedTokenizerBase, token: str) -> int:
+    """The id of one token of the vocabulary."""
+    return cast(int, tokenizer.convert_tokens_to_ids(token))
 
 
 def embed(model: PreTrainedModel, ids: torch.Tensor, picture_token_id: int, projected: torch.Tensor) -> torch.Tensor:

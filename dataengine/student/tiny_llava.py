@@ -22,7 +22,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from dataengine.student.family import Piece
+from dataengine.student.family import Piece, token_id
 
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "<image>")
 LETTERS = ("A", "B", "C", "D", "E", "F")
@@ -153,7 +153,7 @@ def build_model(
     config = LlavaConfig(
         vision_config=vision,
         text_config=language,
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_token_index=token_id(tokenizer, "<image>"),
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
         image_seq_length=family.picture_tokens,

@@ -31,8 +31,8 @@ def _fill_below(draw: Draw, line: list[tuple[float, float]], color: tuple[int, i
 
 def _beach(draw: Draw, rng: random.Random) -> None:
     draw.rectangle((0, 110, 384, 260), fill=(20, 120, 190))
-    for y in (140, 170, 200, 230):
-        draw.line(_wave(y, 5, 48, rng.uniform(0, 48)), fill=(120, 200, 235), width=4)
+    for top in (140, 170, 200, 230):
+        draw.line(_wave(top, 5, 48, rng.uniform(0, 48)), fill=(120, 200, 235), width=4)
     shift = rng.uniform(0, 384)
     _fill_below(draw, _wave(252, 9, 384, shift), (240, 248, 250))
     _fill_below(draw, _wave(262, 9, 384, shift), (245, 220, 160))
@@ -43,8 +43,8 @@ def _beach(draw: Draw, rng: random.Random) -> None:
 
 def _park(draw: Draw, rng: random.Random) -> None:
     shift = rng.uniform(0, 60)
-    for x in range(-60, 420, 60):
-        draw.ellipse((x + shift, 92, x + shift + 70, 160), fill=(40, 125, 60))
+    for left in range(-60, 420, 60):
+        draw.ellipse((left + shift, 92, left + shift + 70, 160), fill=(40, 125, 60))
     draw.rectangle((0, 130, 384, 384), fill=(105, 195, 85))
     top = rng.uniform(150, 230)
     draw.polygon([(top, 130), (top + 18, 130), (260, 384), (120, 384)], fill=(225, 205, 165))
@@ -90,8 +90,8 @@ def _mountains(draw: Draw, rng: random.Random) -> None:
         draw.polygon(cap, fill=(250, 250, 255))
     _fill_below(draw, _wave(245, 10, 200, rng.uniform(0, 200)), (95, 130, 95))
     for _ in range(16):
-        x, y = rng.uniform(0, 384), rng.uniform(275, 370)
-        draw.polygon([(x, y), (x + 10, y - 14), (x + 24, y - 8), (x + 28, y)], fill=(140, 138, 145))
+        left, low = rng.uniform(0, 384), rng.uniform(275, 370)
+        draw.polygon([(left, low), (left + 10, low - 14), (left + 24, low - 8), (left + 28, low)], fill=(140, 138, 145))
 
 
 def _farm(draw: Draw, rng: random.Random) -> None:

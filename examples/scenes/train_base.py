@@ -88,7 +88,8 @@ def main() -> None:
 
     for stage in (DESCRIBE, QUESTIONS):
         train(model, family, tokenizer, world, stage, options.cache / f"{stage.name}.pt", check)
-    model.to(torch.bfloat16).save_pretrained(options.out)
+    torch.nn.Module.to(model, torch.bfloat16)
+    model.save_pretrained(options.out)
     tokenizer.save_pretrained(options.out)
 
 

@@ -14,10 +14,10 @@ import torch
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from dataengine.student.encoding import IGNORED, encode, mean_answer_loss, padded
-from dataengine.student.family import Family, embed
+from dataengine.student.family import Family, embed, token_id
 from examples.scenes import facts
 from examples.scenes.base_pictures import base_scene
-from examples.scenes.questions import QUESTION_TYPES, ask
+from examples.scenes.questions import QUESTION_TYPES, SceneQuestion, ask
 from examples.scenes.scene import Scene
 
 log = logging.getLogger(__name__)
@@ -134,7 +134,7 @@ def _loss(
     rows = [encode(family, tokenizer, [t]) for t in turns]
     ids = padded([r.ids for r in rows], tokenizer.pad_token_id)
     labels = padded([r.labels for r in rows], IGNORED)
-    picture_id = tokenizer.convert_tokens_to_ids(family.picture_token)
+    picture_id = token_id(tokenizer, family.picture_token)
     with torch.autocast("cpu", torch.bfloat16):
         projected = family.project(model, world.seen[pictures])
         embeddings = embed(model, ids, picture_id, projected)
@@ -174,10 +174,10 @@ def by_likelihood(
 ) -> dict[str, float]:
     """Accuracy per type by ranking the four options by mean token loss, on the last scenes of ``world``."""
     scores = {}
-    picture_id = tokenizer.convert_tokens_to_ids(family.picture_token)
+    picture_id = token_id(tokenizer, family.picture_token)
     for name, type_id in QUESTION_TYPES.items():
         rng = random.Random(type_id)
-        asked = []
+        asked: list[tuple[int, SceneQuestion]] = []
         index = len(world.seen)
         while len(asked) < per_type:
             index = (index - 1) % len(world.seen)

@@ -27,7 +27,7 @@ EXIT_CONFIGURATION = 2
 """A job's exit code for a wrong recipe or broken data: trying again would not help."""
 
 
-class TrainingFailed(DataEngineError):
+class TrainingFailed(DataEngineError):  # noqa: N818 - the event, as the log tells it
     """The job ended with an error that may pass (a crash, out of memory): it counts as an attempt."""
 
 

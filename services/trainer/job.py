@@ -1,8 +1,8 @@
 """The training child process: ``python -m services.trainer.job SPEC.json``.
 
 Prints ``{"stage": "training", "done": step, "total": steps, "note": "loss …"}``, one JSON object per line, on stdout.
-Exit code 0: trained; 2: the specification, records, weights or recipe are wrong (one line on stderr); 143: stopped after
-writing a checkpoint, by SIGTERM or because the pipe that is its stdin closed (its parent died); 1: anything else.
+Exit code 0: trained; 2: the specification, records, weights or recipe are wrong (one line on stderr); 143: stopped
+after writing a checkpoint, by SIGTERM or because the pipe that is its stdin closed (its parent died); 1: anything else.
 """
 
 from __future__ import annotations

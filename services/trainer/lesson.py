@@ -15,8 +15,8 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerContr
 
 from dataengine.student.encoding import mean_answer_loss
 from dataengine.student.family import Family, embed
-from services.trainer.recipe import Recipe
 from services.trainer.lessons import LengthGroups, Lessons
+from services.trainer.recipe import Recipe
 
 TRAINED = "trained.safetensors"
 """A checkpoint's weights: only those that are trained."""
@@ -67,11 +67,12 @@ class Watch(TrainerCallback):
 
 
 class LessonTrainer(Trainer):
-    """Trainer with the recipe's two learning rates, records grouped by length, and checkpoints of trained weights only."""
+    """Trainer with the recipe's two learning rates, records grouped by length, and checkpoints of what is trained."""
 
     def __init__(
         self, lesson: Lesson, arguments: TrainingArguments, lessons: Lessons, recipe: Recipe, watch: Watch
     ) -> None:
+        self._lesson = lesson
         self._recipe = recipe
         self._lessons = lessons
         self._pad = int(lesson._plain.config.get_text_config().pad_token_id)
@@ -88,8 +89,8 @@ class LessonTrainer(Trainer):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW: LoRA's matrices at the recipe's rate, whatever is trained in full at the projector's."""
-        lora = [p for n, p in self.model.named_parameters() if p.requires_grad and "lora_" in n]
-        whole = [p for n, p in self.model.named_parameters() if p.requires_grad and "lora_" not in n]
+        lora = [p for n, p in self._lesson.named_parameters() if p.requires_grad and "lora_" in n]
+        whole = [p for n, p in self._lesson.named_parameters() if p.requires_grad and "lora_" not in n]
         groups = [{"params": lora, "lr": self._recipe.lr}]
         if whole:
             groups.append({"params": whole, "lr": self._recipe.projector_lr})
@@ -99,8 +100,8 @@ class LessonTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        state = {n: p.detach().contiguous() for n, p in self.model.named_parameters() if p.requires_grad}
+        state = {n: p.detach().contiguous() for n, p in self._lesson.named_parameters() if p.requires_grad}
         save_file(state, folder / TRAINED)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        self.model.load_state_dict(load_file(Path(resume_from_checkpoint) / TRAINED), strict=False)
+        self._lesson.load_state_dict(load_file(Path(resume_from_checkpoint) / TRAINED), strict=False)

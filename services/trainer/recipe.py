@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Recipe(BaseModel):
-    """LoRA fine-tuning, resolved: stored beside a checkpoint, it is enough to train it again. Unknown keys are errors."""
+    """LoRA fine-tuning, resolved: kept beside a checkpoint, it is enough to train it again. Unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -22,8 +22,8 @@ from transformers import PreTrainedModel, TrainingArguments, set_seed
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.family import Family
 from services.trainer.lesson import Lesson, LessonTrainer, Watch
-from services.trainer.recipe import Recipe
 from services.trainer.lessons import Lessons, prepare
+from services.trainer.recipe import Recipe
 from services.trainer.records import TrainingRecord
 
 BROKEN_WEIGHTS = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
@@ -60,9 +60,9 @@ def train(
 ) -> Trained:
     """Train an adapter and leave it in ``out/adapter``, with ``out/metrics.json`` written last.
 
-    Goes on from the last whole checkpoint below ``out/work`` if there is one, and removes ``out/work`` at the end. Where
-    ``out/metrics.json`` exists, nothing is trained. Raises InputError for records, ConfigurationError for weights or
-    recipe that do not fit together, Cancelled once ``cancelled()`` was true and a checkpoint has been written.
+    Goes on from the last whole checkpoint below ``out/work`` if there is one, and removes ``out/work`` at the end.
+    Where ``out/metrics.json`` exists, nothing is trained. Raises InputError for records, ConfigurationError for weights
+    or a recipe that do not fit together, Cancelled once ``cancelled()`` was true and a checkpoint has been written.
     """
     done = out / "metrics.json"
     if done.exists():
@@ -72,8 +72,13 @@ def train(
     model, lessons = _load(family, base, records, recipe, previous)
     work = out / "work"
     resume = last_whole_checkpoint(work)
-    watch = Watch(lambda step, steps, loss: progress(TrainingProgress(step, steps, loss, time.monotonic() - began)), cancelled)
-    trainer = LessonTrainer(Lesson(model, family, sees=not recipe.train_vision), _arguments(recipe, work), lessons, recipe, watch)
+
+    def tell(step: int, steps: int, loss: float) -> None:
+        progress(TrainingProgress(step, steps, loss, time.monotonic() - began))
+
+    watch = Watch(tell, cancelled)
+    lesson = Lesson(model, family, sees=not recipe.train_vision)
+    trainer = LessonTrainer(lesson, _arguments(recipe, work), lessons, recipe, watch)
     output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if watch.stopped:
         raise Cancelled("training was cancelled", where=str(work), todo="start it again to go on from its checkpoint")

@@ -9,15 +9,16 @@ from PIL import Image
 
 from dataengine.student.tiny_llava import TinyLlava, build_model, build_tokenizer
 
-WORDS = "what color is the thing red green blue in top left a picture user assistant".split()
+WORDS = (
+    *("what", "color", "is", "the", "thing", "red", "green", "blue"),
+    *("in", "top", "left", "a", "picture", "user", "assistant"),
+)
 
 
 def build(folder: Path, seed: int = 0) -> Path:
     """Random base weights with a working tokenizer, saved as files."""
     tokenizer = build_tokenizer(WORDS)
-    model = build_model(
-        tokenizer, family=TinyLlava(), seed=seed, vision_width=32, vision_layers=1, width=32, layers=2
-    )
+    model = build_model(tokenizer, family=TinyLlava(), seed=seed, vision_width=32, vision_layers=1, width=32, layers=2)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.tiny_llava import TinyLlava
-from services.trainer.recipe import Recipe
 from services.trainer.lessons import LengthGroups, read_job_records
+from services.trainer.recipe import Recipe
 from services.trainer.records import TrainingRecord
 from services.trainer.training import Trained, TrainingProgress, last_whole_checkpoint, train
 from tests.unit import micro_student
@@ -143,7 +143,7 @@ def test_every_record_comes_once_per_epoch_in_an_order_of_its_own() -> None:
     assert list(sampler) == first
 
 
-def job(specification: Path) -> "subprocess.CompletedProcess[str]":
+def job(specification: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "services.trainer.job", str(specification)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

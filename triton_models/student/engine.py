@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from transformers import PreTrainedModel
@@ -13,7 +14,7 @@ from transformers import PreTrainedModel
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 from dataengine.student.encoding import Encoded, encode
-from dataengine.student.family import Family
+from dataengine.student.family import Family, token_id
 from triton_models.student.adapters import Adapters
 from triton_models.student.decoding import Prompt, generate, rank
 from triton_models.student.sight import Sight
@@ -54,8 +55,8 @@ class Engine:
         self._family = family
         self._batch = batch
         self._tokenizer = family.load_tokenizer(base_path)
-        self._picture_id = int(self._tokenizer.convert_tokens_to_ids(family.picture_token))
-        base = family.load_model(base_path).to(torch.device(device))
+        self._picture_id = token_id(self._tokenizer, family.picture_token)
+        base = cast(PreTrainedModel, cast(torch.nn.Module, family.load_model(base_path)).to(torch.device(device)))
         self._longest = int(base.config.get_text_config().max_position_embeddings)
         self._base_digest = digest_folder(base_path)
         self._digests: dict[Path, str] = {}

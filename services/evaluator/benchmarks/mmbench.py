@@ -46,6 +46,7 @@ class MMBench(Benchmark):
     chance_note = "0.4 % (four options) to 25 % (two)"
     files = (_FILE,)
     variants = ("exact-matching", "plain", "minigpt4", "minigpt4-plain")
+    variant_aliases: Mapping[str, str] = {"circular": "exact-matching", "vanilla": "plain"}
     type_fields = ("category", "l2-category")
     modes = (AnswerMode.LETTER, AnswerMode.LIKELIHOOD)
 

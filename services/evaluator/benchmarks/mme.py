@@ -81,14 +81,18 @@ class Mme(Benchmark):
     def resolver(self, questions: Sequence[Question]) -> Callable[[Mapping[str, Any]], str | None]:
         """By our id, or by picture and question, as the official lines, LLaVA and lmms-eval name them."""
         ids = {question.question_id for question in questions}
-        asked = {(_picture_key(q.picture), _bare(q.text)): q.question_id for q in questions}
+        asked: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for question in questions:
+            asked[_picture_key(question.picture), _bare(question.text)].append(question.question_id)
 
         def resolve(row: Mapping[str, Any]) -> str | None:
             name = row_id(row)
             if name in ids or name is None:
                 return name
             text = next((row[key] for key in ("prompt", "question") if isinstance(row.get(key), str)), "")
-            return asked.get((_picture_key(name), _bare(text)), name)
+            found = asked.get((_picture_key(name), _bare(text)), [name])
+            # a picture that is asked the same twice is answered twice, in order
+            return found.pop(0) if len(found) > 1 else found[0]
 
         return resolve
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
+from dataengine.core.statistics import wilson_interval
 from dataengine.data.json_files import text
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, Unit, row_id
 from services.evaluator.benchmarks.entries import option_text
@@ -39,6 +40,7 @@ class ScienceQA(Benchmark):
     chance_note = "about 40 %"
     files = (_PROBLEMS, _SPLITS, _PICTURES)
     variants = ("llava", "llava-image", "official", "official-image")
+    variant_aliases: Mapping[str, str] = {"all": "llava", "image": "llava-image", "img": "llava-image"}
     type_fields = ("subject", "topic", "skill", "grade", "context")
     modes = (AnswerMode.LETTER, AnswerMode.LIKELIHOOD)
 
@@ -109,8 +111,13 @@ class ScienceQA(Benchmark):
             "G1-6": [u.value for u in units if u.types["grade"] in _YOUNGER],
             "G7-12": [u.value for u in units if u.types["grade"] not in _YOUNGER],
         }
-        shares = {name: {"n": len(v), "score": 100 * sum(v) / len(v)} for name, v in columns.items() if v}
-        return {"image": shares.get("IMG", {"n": 0, "score": None}), "columns": shares}
+        shares = {name: _share(values) for name, values in columns.items() if values}
+        return {"image": shares.get("IMG", {"n": 0, "score": None, "interval": None}), "columns": shares}
+
+
+def _share(values: Sequence[float]) -> dict[str, Any]:
+    low, high = wilson_interval(sum(values), len(values))
+    return {"n": len(values), "score": 100 * sum(values) / len(values), "interval": [100 * low, 100 * high]}
 
 
 def _question(question_id: str, entry: Any, where: str) -> Question:

@@ -40,6 +40,7 @@ class SeedBench(Benchmark):
     expected = 14_233
     chance_note = "25 %"
     files = (_QUESTIONS, _PICTURES)
+    variant_aliases: Mapping[str, str] = {"llava": "letter-llava", "minigpt4": "letter-minigpt4"}
     variants = ("letter-llava", "letter-minigpt4", "likelihood")
     modes = (AnswerMode.LETTER, AnswerMode.LIKELIHOOD, AnswerMode.FREE_FORM)
 

@@ -72,13 +72,14 @@ class VizWiz(Benchmark):
         return lambda question, prediction: score_vizwiz(question.references, prediction, known)
 
     def resolver(self, questions: Sequence[Question]) -> Callable[[Mapping[str, Any]], str | None]:
-        """By the photograph's file name, with or without its ending."""
+        """By the photograph's file name, with or without its ending, or by the entry's position, from 0."""
         ids = {question.question_id for question in questions}
-        stems = {Path(name).stem: name for name in ids}
+        others = {str(i): question.question_id for i, question in enumerate(questions)}
+        others |= {Path(name).stem: name for name in ids}
 
         def resolve(row: Mapping[str, Any]) -> str | None:
             name = row_id(row)
-            return name if name is None or name in ids else stems.get(name, name)
+            return name if name is None or name in ids else others.get(name, name)
 
         return resolve
 

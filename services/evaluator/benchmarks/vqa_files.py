@@ -31,6 +31,7 @@ class VqaBenchmark(Benchmark):
     metric = "VQA accuracy"
     task = "open questions, ten human answers"
     variants = VQA_VARIANTS
+    variant_aliases: Mapping[str, str] = {"official": "vqaeval"}
     modes = (AnswerMode.FREE_FORM,)
     binary = False
 

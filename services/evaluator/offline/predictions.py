@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dataengine.core.errors import InputError
+from dataengine.core.heldout import normalised_question
 from dataengine.data.json_files import kind_of
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, Judgement
 from services.evaluator.benchmarks.collector import paused_collector
@@ -59,6 +60,7 @@ def _matched(rows: Iterable[Row], benchmark: Benchmark, dataset: Dataset, varian
                 todo="Keep one of them",
             )
         places[name] = place
+        _check_question(fields, questions[name].text, place)
         _check_gold(fields, benchmark.gold_text(questions[name], variant), place)
         text = _text(fields, keys, place)
         if text is not None:
@@ -89,6 +91,19 @@ def _text(fields: Mapping[str, Any], keys: Sequence[str], place: str) -> str | N
             return str(int(value)) if value.is_integer() else str(value)
         raise InputError(f"`{key}` is {kind_of(value)} instead of text", where=place, todo="Write the answer as text")
     raise InputError("has no prediction", where=place, todo=f"Write the answer as `{keys[0]}`")
+
+
+def _check_question(fields: Mapping[str, Any], asked: str, place: str) -> None:
+    """Other tools number some benchmarks their own way; a row that repeats its question gives that away."""
+    stated = fields.get("question")
+    if not isinstance(stated, str):
+        return
+    said, expected = normalised_question(stated), normalised_question(asked)
+    if said and expected and said not in expected and expected not in said:
+        raise InputError(
+            f"answers {stated[:60]!r}, but the benchmark asks {asked[:60]!r} under that id", where=place,
+            todo="The file numbers its questions in another way; write the official ids",
+        )  # fmt: skip
 
 
 def _check_gold(fields: Mapping[str, Any], gold: str, place: str) -> None:

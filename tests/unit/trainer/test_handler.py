@@ -11,6 +11,7 @@ from dataengine.core.events import CheckpointReady, DataReady
 from dataengine.core.pictures import Annotations, Picture
 from dataengine.core.ports import JobResult, JobSpec
 from dataengine.core.samples import Lineage, Sample
+from dataengine.data.exports import LETTER_SUFFIX
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.fake_jobs import FakeJobs
 from dataengine.testing.memory_store import MemoryStore
@@ -116,9 +117,11 @@ async def test_from_the_base_all_rounds_are_learned_from_the_best_only_this_one(
 async def test_choice_form_asks_for_the_letter(tmp_path: Path) -> None:
     shop = Shop(tmp_path, {"form": "choice"})
     await shop.train()
-    ((question, answer),) = shop.records()[0]["turns"]  # type: ignore[misc]
-    assert "A. red\nB. blue" in question
-    assert answer == "A"
+    assert shop.records()[0]["turns"] == [
+        [f"What color is thing {number}?\nA. red\nB. blue\n{LETTER_SUFFIX}", "A"]
+        for number in range(3)
+        if f"thing {number}?" in str(shop.records()[0])
+    ]
 
 
 async def test_replay_is_mixed_in(tmp_path: Path) -> None:

@@ -81,10 +81,10 @@ class Unit:
 class Benchmark:
     """Base of every benchmark. A subclass says what differs; nothing here knows any benchmark or model.
 
-    `variants` names the published ways of scoring, the default first; `variant_aliases` gives other names for them. `type_fields` names the classes of question the
-    benchmark offers, the default first. The score is `scale` x the mean of the units' values, or, with `total` "sum of
-    types", the sum of that over the types. `binary` says whether values are 0 or 1 only (then intervals are Wilson's
-    and comparisons McNemar's).
+    `variants` names the published ways of scoring, the default first; `variant_aliases` gives other names for them.
+    `type_fields` names the classes of question the benchmark offers, the default first. The score is `scale` x the
+    mean of the units' values, or, with `total` "sum of types", the sum of that over the types. `binary` says whether
+    values are 0 or 1 only (then intervals are Wilson's and comparisons McNemar's).
     """
 
     name: str
@@ -98,7 +98,7 @@ class Benchmark:
     files: tuple[NeededFile, ...] = ()
     aliases: tuple[str, ...] = ()
     variants: tuple[str, ...] = ("exact",)
-    variant_aliases: Mapping[str, str] = {}  # noqa: RUF012 - never changed
+    variant_aliases: Mapping[str, str] = {}
     type_fields: tuple[str, ...] = ("question_type",)
     modes: tuple[AnswerMode, ...] = (AnswerMode.FREE_FORM,)
     unit: str = "percent"

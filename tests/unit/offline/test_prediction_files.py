@@ -80,7 +80,7 @@ def test_predictions_for_questions_that_are_not_asked_are_passed_over(tmp_path: 
 def test_vlmevalkits_tables_are_read(suffix: str, tmp_path: Path) -> None:
     answers = made.mmbench(tmp_path / "data")
     mark = "\t" if suffix == "tsv" else ","
-    body = "".join(f'{k}{mark}"line\none"{mark}{v}{mark}C\n' for k, v in answers.items())
+    body = "".join(f'{k}{mark}"What is\n{int(k) % 1000000}?"{mark}{v}{mark}C\n' for k, v in answers.items())
     path = made.put(tmp_path / f"p.{suffix}", f"index{mark}question{mark}prediction{mark}answer\n{body}")
     assert scored("mmbench", tmp_path / "data", path).score == 100.0
 
@@ -243,3 +243,27 @@ def test_m4c_says_which_question_lacks_its_ten_answers(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"question 502: m4c needs exactly 10 gold answers, not 9"):
         scored("vqav2", tmp_path, native(tmp_path, {"501": "yes", "502": "2", "601": "red"}), "m4c")
+
+
+def test_a_row_that_repeats_another_question_is_refused(tmp_path: Path) -> None:
+    made.seed_bench(tmp_path)
+    rows: list[dict[str, object]] = [{"question_id": "100", "question": "What is the weather?", "prediction": "A"}]
+    with pytest.raises(
+        InputError, match=r"p.jsonl:1: answers 'What is the weather\?', but the benchmark asks 'How many, 0"
+    ):
+        scored("seed-bench", tmp_path, lines(tmp_path / "p.jsonl", rows))
+
+
+def test_a_picture_that_mme_asks_the_same_twice_is_answered_twice(tmp_path: Path) -> None:
+    made.mme(tmp_path / "data", ("existence",))
+    text = "Is it? Please answer yes or no.\tYes\n" * 2
+    made.put(tmp_path / "data" / "existence" / "0001.txt", text)
+    rows = [f"0001.png\t{line}\tYes" for line in text.splitlines()]
+    made.put(tmp_path / "out" / "existence.txt", "\n".join(rows))
+    card = scored("mme", tmp_path / "data", tmp_path / "out")
+    assert (card.unanswered, card.score) == (2, 100.0)
+
+
+def test_variants_have_the_names_that_people_use(tmp_path: Path) -> None:
+    answers = made.scienceqa(tmp_path)
+    assert scored("scienceqa", tmp_path, native(tmp_path, answers), "image").n == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from time import monotonic
 
@@ -49,7 +50,8 @@ class Generator:
     ) -> None:
         self._store = store
         self._teacher_of = teacher_of
-        self._source_of = source_of
+        # a source reads its files once; parts share it
+        self._source_of = cache(source_of)
         self._progress = progress
         self._settings = settings or GeneratorSettings()
         self._accepted: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)

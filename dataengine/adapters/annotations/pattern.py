@@ -15,10 +15,12 @@ Slots = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """One way to ask a pattern's question about a picture; `weight` is how good a question it makes."""
+    """One way to ask a pattern's question about a picture; `weight` is how good a question it makes, `absent` is true
+    where the slots name what is not in the picture."""
 
     slots: Slots
     weight: float = 1.0
+    absent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,9 @@ def _balanced(slot: str, values: Iterable[str], view: View, present: Present) ->
     for there in known.values():
         share[there] += 1
     return [
-        Filling({slot: value, "article": "an" if value[0] in "aeiou" else "a"}, weight=1 / share[there])
+        Filling(
+            {slot: value, "article": "an" if value[0] in "aeiou" else "a"}, weight=1 / share[there], absent=not there
+        )
         for value, there in known.items()
     ]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dataengine.adapters.annotations.phrases import Box
 from dataengine.core.samples import LETTERS
 
-WRITE, VERIFY, ASSIGN = "write one question", "answer one question", "assign question types"
+WRITE, VERIFY = "write one question", "answer one question"
 
 _TASK = re.compile(r"^Task: (.+)$", re.MULTILINE)
 _TYPE = re.compile(r"^Question type: (.+)$", re.MULTILINE)
@@ -20,8 +20,8 @@ _NUMBER = r"(-?\d+(?:\.\d+)?)"
 _COORDINATES = rf"\[{_NUMBER}, {_NUMBER}, {_NUMBER}, {_NUMBER}\]"
 _REGION = re.compile(rf"^{_COORDINATES}: (.+)$")
 _OBJECT = re.compile(rf"^(.+): {_COORDINATES}$")
-_LISTED_TYPE = re.compile(r"^- (.+)$", re.MULTILINE)
-_NUMBERED = re.compile(r"^(\d+)\. (.+)$", re.MULTILINE)
+_LISTED_TYPE = re.compile(r"^\((\d+)\) ([^:\n]+)", re.MULTILINE)
+_NUMBERED = re.compile(r"^(\d+)\. (.+\?)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ def _box(numbers: tuple[str, ...]) -> Box:
     return x1, y1, x2, y2
 
 
-def read_assignment(user: str) -> tuple[tuple[str, ...], tuple[tuple[int, str], ...]]:
-    """The types and the numbered questions of a type-assignment request."""
-    types = tuple(match[1].strip() for match in _LISTED_TYPE.finditer(user))
+def read_sorting(user: str) -> tuple[tuple[str, ...], tuple[tuple[int, str], ...]]:
+    """The types `(1) name: meaning` and the questions `1. question` of a request to sort questions into types; no types
+    where it is another request."""
+    types = tuple(match[2].strip() for match in _LISTED_TYPE.finditer(user))
     return types, tuple((int(match[1]), match[2].strip()) for match in _NUMBERED.finditer(user))

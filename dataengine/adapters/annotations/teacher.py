@@ -8,10 +8,11 @@ small English grammar of annotation phrases and of question patterns, and nothin
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 from dataengine.adapters.annotations.erring import err_in_letter, err_in_reply
-from dataengine.adapters.annotations.registry import fitting, recognise
-from dataengine.adapters.annotations.requests import ASSIGN, VERIFY, WRITE, read_assignment, read_request
+from dataengine.adapters.annotations.registry import recognise
+from dataengine.adapters.annotations.requests import VERIFY, WRITE, read_request, read_sorting
 from dataengine.adapters.annotations.view import understand
 from dataengine.adapters.annotations.writing import answer, write
 from dataengine.core.errors import Rejected
@@ -47,18 +48,21 @@ class AnnotationTeacher:
             asked = told.questions[0]
             letter = answer(asked, understand(told.regions))
             return err_in_letter(letter, len(asked.options), rng) if err else letter
-        if told.task == ASSIGN:
-            return _assigned(user)
+        types, questions = read_sorting(user)
+        if types:
+            return _sorted_into(types, questions)
         todo = "The embedded teacher knows the prompts of this project; use a language model for others"
         raise Rejected(f"the prompt's task {told.task!r} is unknown", where="annotation teacher", todo=todo)
 
 
-def _assigned(user: str) -> str:
-    """One line `number: type` for each question: the first listed type that the question's pattern fits."""
-    types, questions = read_assignment(user)
+def _sorted_into(types: Sequence[str], questions: Sequence[tuple[int, str]]) -> str:
+    """One line `1. (6) type` for each question: the type that the question's pattern fits best, the last type where
+    none does."""
+    known = {name.lower(): place for place, name in enumerate(types)}
     lines = []
     for number, question in questions:
         found = recognise(question)
-        chosen = next((name for name in types if found and found[0] in fitting(name)), types[-1] if types else "")
-        lines.append(f"{number}: {chosen}")
+        fits = (known[name] for name in (found[0].fits if found else ()) if name in known)
+        place = next(fits, len(types) - 1)
+        lines.append(f"{number}. ({place + 1}) {types[place]}")
     return "\n".join(lines)

@@ -148,7 +148,7 @@ COMPARED = Pattern(
 )
 COLOR = Pattern(
     name="color",
-    fits=("instance attributes", "attribute recognition", "physical property reasoning", "color"),
+    fits=("instance attributes", "attribute recognition", "color", "physical property reasoning"),
     regexes=(
         regex(r"what colou?r (?P<be>is|are) the <thing>\?"),
         regex(r"what is the colou?r of the <thing>\?"),

@@ -6,7 +6,7 @@ import json
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dataengine.adapters.annotations.lexicon import singular, sort_of
 from dataengine.adapters.annotations.pattern import Filling, Pattern, Slots, asked_alike, plain, shaped, slots_of
@@ -49,7 +49,7 @@ def write(told: Told, view: View, rng: random.Random) -> Written | str:
     examples = [(*found, asked) for asked in told.questions if (found := recognise(asked.question))]
     for pattern, match, _ in rng.sample(examples, len(examples)):
         alike = [example for example in examples if example[0] is pattern]
-        filling = _choose(_of_the_same_sorts(pattern.fill(view), alike), rng)
+        filling = _choose(_like_the_examples(pattern.fill(view), alike), rng)
         if filling is not None:
             return _written(pattern, asked_alike(match, filling.slots), alike, view, rng)
     if examples:
@@ -66,10 +66,18 @@ def _choose(fillings: Sequence[Filling], rng: random.Random) -> Filling | None:
     return rng.choices(fillings, [filling.weight for filling in fillings])[0] if fillings else None
 
 
-def _of_the_same_sorts(fillings: Sequence[Filling], alike: Sequence[Example]) -> Sequence[Filling]:
-    """The fillings whose nouns are of the sorts that the examples ask about; all of them if none is."""
-    sorts = {sort for _, match, _ in alike for sort in _sorts(slots_of(match))}
-    return [filling for filling in fillings if _sorts(filling.slots) <= sorts] or fillings
+def _like_the_examples(fillings: Sequence[Filling], alike: Sequence[Example]) -> Sequence[Filling]:
+    """The fillings whose nouns are of the sorts that the examples ask about, where there are any. What is not in the
+    picture is only asked for if an example names it: the picture lends no words of its own for it."""
+    examples = [slots_of(match) for _, match, _ in alike]
+    sorts = {sort for slots in examples for sort in _sorts(slots)}
+    fillings = [filling for filling in fillings if _sorts(filling.slots) <= sorts] or fillings
+    named = {value for slots in examples for name, value in slots.items() if name != "article"}
+    absent = [filling for filling in fillings if filling.absent]
+    known = [filling for filling in absent if named & set(filling.slots.values())] or absent
+    weight = sum(filling.weight for filling in absent)
+    present = [filling for filling in fillings if not filling.absent]
+    return [*present, *(replace(filling, weight=weight / len(known)) for filling in known)]
 
 
 def _sorts(slots: Slots) -> set[tuple[str, str]]:
@@ -89,7 +97,8 @@ def _written(pattern: Pattern, question: str, alike: Sequence[Example], view: Vi
     right = shaped(value, form)
     near = [shaped(rival, form) for rival in pattern.rivals(view, slots)]
     known = [shaped(other, form) for other in pattern.values]
-    wrong = _wrong(right, (near, seen, known), rng)[: pattern.options - 1]
+    count = min(pattern.options, max((len(asked.options) for _, _, asked in alike), default=0) or pattern.options)
+    wrong = _wrong(right, (near, seen, known), rng)[: count - 1]
     options = [right, *wrong]
     rng.shuffle(options)
     # `be` follows the question's noun where its wording has none of its own

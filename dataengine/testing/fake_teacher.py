@@ -1,0 +1,23 @@
+"""The fake of the `Teacher` port: it takes a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dataengine.core.ports import TeacherReply, TeacherRequest
+
+
+class FakeTeacher:
+    """Writes what `says` returns for a request; `requests` is everything that it was asked."""
+
+    def __init__(self, says: Callable[[TeacherRequest], str], model: str = "fake") -> None:
+        self._says = says
+        self._model = model
+        self.requests: list[TeacherRequest] = []
+
+    async def write(self, request: TeacherRequest) -> TeacherReply:
+        """See `Teacher.write`. Tokens are words."""
+        self.requests.append(request)
+        text = self._says(request)
+        prompt = f"{request.system} {request.user}"
+        return TeacherReply(text, len(prompt.split()), len(text.split()), self._model)

@@ -1,0 +1,56 @@
+"""What every `Teacher` promises, as tests: subclass and give a `teacher` fixture."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from dataengine.core.ports import Teacher, TeacherReply, TeacherRequest
+from dataengine.testing.pictures import plain_picture
+
+WRITE = TeacherRequest(
+    system="You write questions about pictures.",
+    user="""Task: write one question
+
+Question type: Instance Attributes
+
+Question: What color is the cup?
+A. red
+B. blue
+C. green
+D. white
+Answer: red
+
+[0.10, 0.10, 0.30, 0.30]: a red ball
+[0.60, 0.60, 0.90, 0.90]: a blue car""",
+    seed=7,
+)
+"""A request that every teacher can make something of."""
+
+
+class TeacherContract:
+    """Inherit as `class TestX(TeacherContract)` with a fixture named `teacher`."""
+
+    async def test_a_request_has_a_reply(self, teacher: Teacher) -> None:
+        """Text, what it cost, and who wrote it."""
+        reply = await teacher.write(WRITE)
+        assert isinstance(reply, TeacherReply)
+        assert reply.text.strip()
+        assert reply.prompt_tokens > 0
+        assert reply.completion_tokens > 0
+        assert reply.model
+
+    async def test_many_may_ask_at_once(self, teacher: Teacher) -> None:
+        """Requests in flight do not get into each other's way."""
+        requests = [replace(WRITE, seed=seed) for seed in range(20)]
+        replies = await asyncio.gather(*(teacher.write(request) for request in requests))
+        assert len(replies) == 20
+        assert all(reply.text for reply in replies)
+
+    async def test_the_largest_seed_is_a_seed(self, teacher: Teacher) -> None:
+        """Derived seeds are 64 bits wide, wider than some servers take."""
+        assert (await teacher.write(replace(WRITE, seed=2**64 - 1))).text
+
+    async def test_a_picture_may_be_shown(self, teacher: Teacher) -> None:
+        """A teacher that cannot see passes over it."""
+        assert (await teacher.write(replace(WRITE, picture=plain_picture(255, 0, 0)))).text

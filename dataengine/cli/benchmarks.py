@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from dataengine.cli.benchmark_tables import benchmarks_table, comparison_table, findings_table, score_table
 from dataengine.cli.exits import FAILED
 from dataengine.core.errors import ConfigurationError
-from dataengine.core.identity import digest_of_file
+from dataengine.core.identity import digest_of, digest_of_file
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, Judgement, typed_by
 from services.evaluator.benchmarks.registry import BENCHMARKS, find_benchmark
 from services.evaluator.offline.comparison import compare as compared
@@ -35,6 +35,7 @@ ByOption = Annotated[
     str | None, typer.Option("--by", help="Which class of question is the type, where there are several.")
 ]
 _STDERR = Console(stderr=True)
+_FILES_LISTED = 20
 
 
 def list_benchmarks(as_json: JsonOption = False) -> None:
@@ -189,9 +190,14 @@ def _write_details(
 
 
 def _provenance(benchmark: Benchmark, dataset: Dataset, given: Predictions) -> dict[str, object]:
+    digests = {str(path): digest_of_file(path) for path in dataset.files}
+    if len(digests) > _FILES_LISTED:
+        files = {f"{len(digests)} files": digest_of("".join(digests.values()).encode())}
+    else:
+        files = {Path(path).name: digest for path, digest in digests.items()}
     return {
         "version": benchmark.version,
-        "files": {path.name: digest_of_file(path) for path in dataset.files[:20]},
+        "files": files,
         "predictions": digest_of_file(given.path) if given.path.is_file() else str(given.path),
     }
 

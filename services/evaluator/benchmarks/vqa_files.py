@@ -94,7 +94,7 @@ def _annotations(path: Path) -> dict[str, dict[str, Any]]:
         question_id = str(entry.get("question_id"))
         seen.add(question_id, i)
         answers = entry.get("answers")
-        if not isinstance(answers, list) or not answers or not all(isinstance(a, dict) for a in answers):
+        if not isinstance(answers, list) or not answers:
             raise InputError(f"question {question_id} has no list of `answers`", where=seen.where(i), todo=_TODO)
         found[question_id] = entry
     return found
@@ -112,14 +112,12 @@ def _question(
     try:
         # equal answers become one object: 2 million of them are a few hundred thousand distinct texts
         golds = tuple([strings.setdefault(item["answer"], item["answer"]) for item in answers])
-    except (KeyError, TypeError) as error:
+        records = _records(answers)
+    except (KeyError, TypeError, AttributeError) as error:
         raise InputError(
             f"question {entry.get('question_id')} has an answer without text", where=where, todo=_TODO
         ) from error
-    extra: dict[str, object] = {"types": types}
-    records = _records(answers)
-    if records is not None:
-        extra["records"] = records
+    extra: dict[str, object] = {"types": types} if records is None else {"types": types, "records": records}
     return Question(
         question_id=str(entry["question_id"]),
         picture=str(entry.get("image_id")),

@@ -108,7 +108,9 @@ def main() -> None:
     async def embedded(run: RunFile, progress: Progress) -> tuple[str, str]:
         others = sorted(path.name for path in (home / "runs").glob("*"))
         await asyncio.to_thread(share_base_evaluation, store, run, base_checkpoint(run), others)
-        log_to(Home(home, run.run).log)
+        log = Home(home, run.run).log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log_to(log)
         outcome = await turn(run, home, progress, replicas=1, threads=1)
         return outcome.state, outcome.reason
 

@@ -36,7 +36,10 @@ INSTALLED = "installed"
 
 _SIDE = 64
 _PREFIX = "easy-vqa"
-_TODO = "Install the package easy-vqa and give `installed` as the folder, or give a folder that holds train/ and test/"
+_TODO = (
+    "Install the package easy-vqa and give `installed` as the folder, or give a folder with train/ and test/ as they "
+    "come from the easy-VQA project"
+)
 
 
 @dataclass(frozen=True, slots=True)

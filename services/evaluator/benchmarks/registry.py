@@ -8,6 +8,7 @@ from pathlib import Path
 from dataengine.core.errors import ConfigurationError
 from services.evaluator.benchmarks.aokvqa import AOkVqa
 from services.evaluator.benchmarks.benchmark import Benchmark
+from services.evaluator.benchmarks.easy_vqa import EasyVqaBenchmark
 from services.evaluator.benchmarks.gqa import Gqa
 from services.evaluator.benchmarks.mmbench import MMBench
 from services.evaluator.benchmarks.mme import Mme
@@ -30,6 +31,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     VizWiz(),
     Vsr(),
     AOkVqa(),
+    EasyVqaBenchmark(),
 )  # fmt: skip
 
 

@@ -195,3 +195,15 @@ def aokvqa(folder: Path) -> Answers:
     put(folder / "aokvqa_v1p0_val.json", json.dumps(rows))
     put(folder / "val2017" / "000000000007.jpg", picture())
     return {"q0": "dog", "q1": "dog"}
+
+
+def easy_vqa(folder: Path) -> Answers:
+    rows = [
+        ["what color is the shape?", "red", 0],
+        ["is there a circle?", "no", 0],
+        ["what shape is present?", "circle", 7],
+    ]
+    put(folder / "test" / "questions.json", json.dumps(rows))
+    for number in (0, 7):
+        put(folder / "test" / "images" / f"{number}.png", picture())
+    return {"0": "red", "1": "no", "2": "circle"}

@@ -36,6 +36,7 @@ WRITERS: dict[str, Callable[[Path], dict[str, str]]] = {
     "vizwiz": made.vizwiz,
     "vsr": made.vsr,
     "aokvqa": made.aokvqa,
+    "easy-vqa": made.easy_vqa,
 }
 CASES = [(name, variant) for name in WRITERS for variant in find_benchmark(name).variants]
 BEST = {

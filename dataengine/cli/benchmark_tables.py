@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -17,22 +18,22 @@ _FLIPS_SHOWN = 20
 
 
 def benchmarks_table(benchmarks: Sequence[Benchmark]) -> RenderableType:
-    """One row per benchmark; below, which files each reads and where they come from."""
-    table = Table("name", "task", "split", "questions", "metric", "chance", "variants (first: default)")
-    files = Text("\nFiles that each needs under --data DIR\n")
+    """One row per benchmark; below, the variants of each, which files it reads and where they come from."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("name", no_wrap=True)
+    for title in ("task", "split"):
+        table.add_column(title)
+    table.add_column("questions", justify="right", no_wrap=True)
+    for title in ("metric", "chance"):
+        table.add_column(title)
+    below = Text("Variants (the default first) and the files needed under --data DIR\n")
     for benchmark in benchmarks:
-        table.add_row(
-            benchmark.name,
-            benchmark.task,
-            benchmark.split,
-            f"{benchmark.expected:,}" if benchmark.expected else "",
-            benchmark.metric,
-            benchmark.chance_note,
-            ", ".join(benchmark.variants),
-        )
+        count = f"{benchmark.expected:,}" if benchmark.expected else ""
+        table.add_row(benchmark.name, benchmark.task, benchmark.split, count, benchmark.metric, benchmark.chance_note)
+        below.append(f"\n{benchmark.name}", style="bold").append(f"  {', '.join(benchmark.variants)}\n")
         for file in benchmark.files:
-            files.append(f"{benchmark.name}: ", style="bold").append(f"{file.name}, {file.holds}; from {file.source}\n")
-    return Group(table, files)
+            below.append(f"  {file.name}, {file.holds}; from {file.source}\n")
+    return Group(table, below)
 
 
 def findings_table(findings: Findings) -> RenderableType:

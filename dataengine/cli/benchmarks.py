@@ -17,6 +17,7 @@ from dataengine.cli.exits import FAILED
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.identity import digest_of, digest_of_file
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, Judgement, typed_by
+from services.evaluator.benchmarks.collector import paused_collector
 from services.evaluator.benchmarks.registry import BENCHMARKS, find_benchmark
 from services.evaluator.offline.comparison import compare as compared
 from services.evaluator.offline.dataset_check import check_dataset
@@ -69,6 +70,7 @@ def check(benchmark: NameArgument, data: DataOption = None, as_json: JsonOption 
         raise typer.Exit(FAILED)
 
 
+@paused_collector()
 def score(
     benchmark: NameArgument,
     predictions: Annotated[Path, typer.Option(help="Predictions of any accepted shape.")],
@@ -107,6 +109,7 @@ def score(
         Console().print(score_table(found, card))
 
 
+@paused_collector()
 def compare(
     benchmark: NameArgument,
     predictions: Annotated[list[Path], typer.Option(help="Give it twice: before and after.")],

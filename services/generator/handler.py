@@ -56,6 +56,7 @@ class Generator:
         self._settings = settings or GeneratorSettings()
         self._accepted: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
         self._journals: dict[str, Journal] = {}
+        self._gates: dict[int, asyncio.Semaphore] = {}
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -148,7 +149,8 @@ class Generator:
         journal = self._journals.get(key)
         if journal is None:
             prefix = key.removesuffix(".json")
-            journal = Journal(self._teacher_of(run.teacher), self._store, prefix, run.teacher.concurrency)
+            gate = self._gates.setdefault(run.teacher.concurrency, asyncio.Semaphore(run.teacher.concurrency))
+            journal = Journal(self._teacher_of(run.teacher), self._store, prefix, gate)
             self._journals[key] = journal
         journal.rewind()
         work = PartWork(assignment, self._source_of(run.pictures.source, run.pictures.data), journal)

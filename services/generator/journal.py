@@ -19,11 +19,12 @@ class Journal:
     of a batch that an outage cut short are kept in memory until the part is tried again.
     """
 
-    def __init__(self, teacher: Teacher, store: Store, prefix: str, concurrency: int) -> None:
+    def __init__(self, teacher: Teacher, store: Store, prefix: str, gate: asyncio.Semaphore) -> None:
+        """`gate` bounds the requests in flight, over all parts that share it."""
         self._teacher = teacher
         self._store = store
         self._prefix = prefix
-        self._gate = asyncio.Semaphore(concurrency)
+        self._gate = gate
         self._loose: dict[str, TeacherReply] = {}
         self._batches = 0
         self.replies: list[TeacherReply] = []

@@ -82,6 +82,7 @@ class Shop:
         says: Callable[[TeacherRequest], str] = honest,
         held_out: HeldOutDoc | None = None,
         run: str = "r",
+        concurrency: int = 8,
         **generation: object,
     ) -> None:
         self.store = MemoryStore()
@@ -94,6 +95,7 @@ class Shop:
                 "student": {"family": "tiny-llava", "base": "base"},
                 "benchmark": {"name": "seed-bench", "data": {"data": "x"}},
                 "pictures": {"source": "visual-genome", "data": "pool"},
+                "teacher": {"concurrency": concurrency},
                 "generation": {"budget": 10, "per_part": 4, **generation},
             }
         )

@@ -1,5 +1,6 @@
 """weakness-report → … → data-ready."""
 
+import asyncio
 import io
 
 import pytest
@@ -7,7 +8,7 @@ from PIL import Image
 
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.heldout import question_fingerprints
-from dataengine.core.ports import TeacherRequest
+from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.data.picture_files import difference_hash, looks_like_one_of
 from dataengine.testing.pictures import noisy_picture, plain_picture
 from dataengine.wire.documents import HeldOutDoc
@@ -228,3 +229,26 @@ async def test_progress_is_told_over_all_parts() -> None:
     shop = Shop()
     await shop.round()
     assert shop.progress.told[-1] == ("generate", 10, 10)
+
+
+async def test_no_more_requests_are_in_flight_than_the_run_allows_over_all_parts() -> None:
+    shop = Shop(concurrency=3)
+    in_flight = most = 0
+    write = shop.teacher.write
+
+    async def watched(request: TeacherRequest) -> TeacherReply:
+        nonlocal in_flight, most
+        in_flight += 1
+        most = max(most, in_flight)
+        await asyncio.sleep(0)
+        in_flight -= 1
+        return await write(request)
+
+    shop.teacher.write = watched  # type: ignore[method-assign]
+    await asyncio.gather(*(shop.generator.on_generation_task(task) for task in await shop.tasks()))
+    assert most == 3
+
+
+async def test_how_many_requests_are_in_flight_does_not_matter_for_the_samples() -> None:
+    one, many = Shop(concurrency=1), Shop(concurrency=50)
+    assert one.samples(await one.round()) == many.samples(await many.round())

@@ -70,12 +70,14 @@ def read_easy_vqa(split: str, folder: Path = Path(INSTALLED)) -> tuple[EasyVqaRo
     content = read_json(file, _TODO)
     if not isinstance(content, list):
         raise InputError(f"holds {kind_of(content)} instead of a list", where=str(file), todo=_TODO)
+    if not content:
+        raise InputError("holds no question", where=str(file), todo=_TODO)
     return tuple(_row(entry, split, f"{file}, entry {index}") for index, entry in enumerate(content))
 
 
 def _row(entry: object, split: str, where: str) -> EasyVqaRow:
     match entry:
-        case [str(question), str(answer), int(picture)]:
+        case [str(question), str(answer), int(picture)] if not isinstance(picture, bool):
             kind = kind_of_question(question)
             if answer not in CHOICES[kind]:
                 raise InputError(f"{answer!r} is no answer to {question!r}", where=where)

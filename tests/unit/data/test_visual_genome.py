@@ -1,149 +1,140 @@
-"""Visual Genome is read as it is published; what is broken is named."""
+"""Visual Genome's files as they are published, and everything that can be wrong with them."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dataengine.core.errors import ConfigurationError, InputError
-from dataengine.core.pictures import Region
-from dataengine.core.ports import PictureSource
-from dataengine.data.picture_sources import open_source
-from dataengine.testing.pictures import noisy_picture
-from tests.unit.data.genome import genome, image, region, write
+from dataengine.core.errors import InputError
+from dataengine.core.pictures import Picture, Region
+from dataengine.data.visual_genome import VisualGenome
+from tests.unit.data.published_files import SIDE, change_json, visual_genome
+
+ESSENTIAL = ("image_data.json", "region_descriptions.json")
+FILES = (*ESSENTIAL, "objects.json", "attributes.json")
 
 
-def test_pictures_come_in_the_order_of_the_file_with_the_seed_s_paths(tmp_path: Path) -> None:
-    pictures = open_source("visual-genome", genome(tmp_path)).pictures()
-    assert [(p.picture_id, p.path, p.width, p.height) for p in pictures] == [
-        ("1", "vg/VG_100K/1.jpg", 32, 32),
-        ("2", "vg/VG_100K_2/2.jpg", 32, 32),
-    ]
+def read_all(folder: Path) -> None:
+    source = VisualGenome(folder)
+    for picture in source.pictures():
+        source.annotations(picture.picture_id)
 
 
-def test_regions_lose_their_trailing_blanks_and_get_corners(tmp_path: Path) -> None:
-    known = open_source("visual-genome", genome(tmp_path)).annotations("1")
-    assert known.regions == (Region("a red kite", (4, -1, 14, 19)), Region("the sea is calm", (4, -1, 14, 19)))
+def test_pictures_lie_in_either_folder(tmp_path: Path) -> None:
+    assert VisualGenome(visual_genome(tmp_path)).pictures() == (
+        Picture("1", "vg/VG_100K_2/1.jpg", SIDE, SIDE),
+        Picture("2", "vg/VG_100K/2.jpg", SIDE, SIDE),
+    )
 
 
-def test_objects_have_name_or_names_and_may_lack_attributes(tmp_path: Path) -> None:
-    known = open_source("visual-genome", genome(tmp_path)).annotations("1")
-    assert [thing.phrase for thing in known.objects] == ["kite (red, new)", "sea"]
-    assert known.objects[0].box == (1, 2, 4, 6)
+def test_phrases_lose_their_blanks_and_empty_ones_are_passed_over(tmp_path: Path) -> None:
+    regions = VisualGenome(visual_genome(tmp_path)).annotations("1").regions
+    assert regions == (
+        Region("the clock is green in colour", (4, 4, 12, 12)),
+        Region("shade is along the street", (2, 20, 42, 28)),
+    )
 
 
-def test_objects_and_attributes_are_not_needed(tmp_path: Path) -> None:
-    folder = genome(tmp_path)
-    (folder / "objects.json").unlink()
-    (folder / "attributes.json").unlink()
-    assert open_source("visual-genome", folder).annotations("1").objects == ()
+def test_objects_have_name_or_names_and_their_attributes_in_brackets(tmp_path: Path) -> None:
+    objects = VisualGenome(visual_genome(tmp_path)).annotations("1").objects
+    assert [region.phrase for region in objects] == ["clock (green, tall)", "street", "man"]
 
 
-def test_a_picture_without_regions_has_none(tmp_path: Path) -> None:
-    assert open_source("visual-genome", genome(tmp_path)).annotations("2").regions == ()
+def test_boxes_may_stick_out_of_the_picture(tmp_path: Path) -> None:
+    (region,) = VisualGenome(visual_genome(tmp_path)).annotations("2").regions
+    assert region.box == (-3, 0, 7, 10)
 
 
-def test_a_picture_is_read_by_its_path(tmp_path: Path) -> None:
-    assert open_source("visual-genome", genome(tmp_path)).read("vg/VG_100K_2/2.jpg") == noisy_picture(1)
+@pytest.mark.parametrize("name", ["objects.json", "attributes.json"])
+def test_objects_and_attributes_need_not_be_there(tmp_path: Path, name: str) -> None:
+    (visual_genome(tmp_path) / name).unlink()
+    known = VisualGenome(tmp_path).annotations("1")
+    assert len(known.regions) == 2
+    assert [region.phrase for region in known.objects] == ([] if name == "objects.json" else ["clock", "street", "man"])
 
 
-Break = Callable[[Path], object]
-Use = Callable[[PictureSource], object]
+@pytest.mark.parametrize("name", ESSENTIAL)
+def test_a_missing_file_is_named_with_what_to_do(tmp_path: Path, name: str) -> None:
+    (visual_genome(tmp_path) / name).unlink()
+    with pytest.raises(InputError, match="there is no such file") as raised:
+        read_all(tmp_path)
+    assert raised.value.where.endswith(name)
+    assert raised.value.todo
 
 
-def listing(source: PictureSource) -> object:
-    return source.pictures()
+@pytest.mark.parametrize("name", FILES)
+def test_a_truncated_file_is_named(tmp_path: Path, name: str) -> None:
+    path = visual_genome(tmp_path) / name
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(InputError, match="no complete JSON") as raised:
+        read_all(tmp_path)
+    assert name in raised.value.where
 
 
-def describing(source: PictureSource) -> object:
-    return source.annotations("1")
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    ("content", "said"), [({"a": 1}, "an object instead of a list"), ([3], "is a number instead of an object")]
+)
+def test_a_file_of_another_shape_is_named(tmp_path: Path, name: str, content: Any, said: str) -> None:
+    change_json(visual_genome(tmp_path) / name, lambda old: content)
+    with pytest.raises(InputError, match=said) as raised:
+        read_all(tmp_path)
+    assert name in raised.value.where
 
 
-def reading(source: PictureSource) -> object:
-    return source.read("vg/VG_100K/1.jpg")
-
-
-def text(name: str, content: str) -> Break:
-    return lambda folder: (folder / name).write_text(content)
-
-
-def content(name: str, value: object) -> Break:
-    return lambda folder: write(folder, name, value)
-
-
-def shortened(name: str) -> Break:
-    return lambda folder: (folder / name).write_bytes((folder / name).read_bytes()[:-40])
-
-
-def gone(name: str) -> Break:
-    return lambda folder: (folder / name).unlink()
-
-
-IMAGES = "image_data"
-REGIONS = "region_descriptions"
-BROKEN: list[tuple[Break, Use, str]] = [
-    (gone("image_data.json"), listing, r"image_data\.json: there is no such file\. Fetch it"),
-    (shortened("image_data.json"), listing, r"image_data\.json: is no complete JSON"),
-    (text("image_data.json", "\x00"), listing, r"image_data\.json: is no complete JSON"),
-    (content(IMAGES, {}), listing, r"image_data\.json: holds an object instead of a list"),
-    (content(IMAGES, []), listing, r"image_data\.json: holds no picture"),
-    (content(IMAGES, [1]), listing, r"image_data\.json, entry 0: is a number instead of an object"),
-    (content(IMAGES, [{}]), listing, r"entry 0: has no `image_id`"),
-    (content(IMAGES, [image(1, "VG_100K", width="x")]), listing, r"entry 0: `width` is text instead of a number"),
-    (content(IMAGES, [image(1, "VG_100K", width=0)]), listing, r"entry 0: `width` and `height` are 0 and 32"),
-    (content(IMAGES, [image(1, "else")]), listing, r"entry 0: `url` names none of the folders VG_100K, VG_100K_2"),
-    (content(IMAGES, [image(1, "VG_100K", url=None)]), listing, r"entry 0: `url` is nothing instead of text"),
-    (content(IMAGES, [image(1, "VG_100K")] * 2), listing, r"entry 1: image_id 1 is there twice"),
-    (
-        gone("VG_100K/1.jpg"),
-        listing,
-        r"image_data\.json, entry 0: the picture VG_100K/1\.jpg is missing\. Put it there",
-    ),
-    (gone("VG_100K/1.jpg"), reading, r"vg/VG_100K/1\.jpg: the picture .* is missing"),
-    (shortened("VG_100K/1.jpg"), reading, r"VG_100K/1\.jpg: the picture does not decode"),
-    (text("VG_100K/1.jpg", "no picture"), reading, r"VG_100K/1\.jpg: the picture does not decode"),
-    (gone("region_descriptions.json"), describing, r"region_descriptions\.json: there is no such file"),
-    (content(REGIONS, [{}]), describing, r"region_descriptions\.json, entry 0: has no `id`"),
-    (content(REGIONS, [{"id": 1, "regions": 5}]), describing, r"picture 1: `regions` is no list of objects"),
-    (content(REGIONS, [{"id": 1, "regions": [region(5)]}]), describing, r"picture 1: `phrase` is a number instead"),
-    (content(REGIONS, [{"id": 1, "regions": [region("x", x=None)]}]), describing, r"picture 1: `x` is nothing"),
-    (content("objects", [{"image_id": 1, "objects": [{}]}]), describing, r"objects\.json, picture 1: has no `name`"),
-    (
-        content("attributes", [{"image_id": 1, "attributes": [{"attributes": "red"}]}]),
-        describing,
-        r"attributes\.json, picture 1: `attributes` of an object is text instead of a list",
-    ),
-]
-
-
-@pytest.mark.parametrize(("breaks", "use", "message"), BROKEN)
-def test_what_is_broken_is_one_error_that_names_file_and_entry(
-    tmp_path: Path, breaks: Break, use: Use, message: str
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("image_data.json", lambda c: c[1].pop("image_id"), "entry 1: has no `image_id`"),
+        ("image_data.json", lambda c: c[1].update(image_id="2"), "entry 1: `image_id` is text instead of a number"),
+        ("image_data.json", lambda c: c[1].update(image_id=1, url=c[0]["url"]), "entry 1: image_id 1 is there twice"),
+        ("image_data.json", lambda c: c[0].update(url=None), "entry 0: `url` is nothing instead of text"),
+        ("image_data.json", lambda c: c[0].update(url="https://example.org/1.jpg"), "names none of the folders"),
+        ("image_data.json", lambda c: c[0].update(width=0), "`width` and `height` are 0"),
+        ("image_data.json", lambda c: c.clear(), "holds no picture"),
+        ("region_descriptions.json", lambda c: c[0].pop("id"), "entry 0: has no `id`"),
+        ("region_descriptions.json", lambda c: c[0].update(regions="none"), "picture 1: `regions` is no list"),
+        ("region_descriptions.json", lambda c: c[0].update(regions=["a"]), "picture 1: `regions` is no list"),
+        ("region_descriptions.json", lambda c: c[0]["regions"][0].pop("phrase"), "picture 1: has no `phrase`"),
+        ("region_descriptions.json", lambda c: c[0]["regions"][0].update(x="1"), "`x` is text instead of a number"),
+        ("objects.json", lambda c: c[0]["objects"][1].pop("name"), "picture 1: has no `name`"),
+        ("objects.json", lambda c: c[0]["objects"][0].update(w=True), "`w` is true or false instead of a number"),
+        ("attributes.json", lambda c: c[0]["attributes"][0].update(attributes="green"), "is text instead of a list"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_place(
+    tmp_path: Path, name: str, change: Callable[[Any], object], said: str
 ) -> None:
-    breaks(genome(tmp_path))
-    with pytest.raises(InputError, match=message):
-        use(open_source("visual-genome", tmp_path))
+    def alter(content: Any) -> None:
+        change(content)
+
+    change_json(visual_genome(tmp_path) / name, alter)
+    with pytest.raises(InputError, match=said) as raised:
+        read_all(tmp_path)
+    assert name in raised.value.where
 
 
-@pytest.mark.parametrize("path", ["123.jpg", "vg/VG_100K/../image_data.json", "vg/elsewhere/1.jpg", "/etc/passwd"])
-def test_only_paths_of_pictures_are_read(tmp_path: Path, path: str) -> None:
-    with pytest.raises(InputError, match="is no path of a Visual Genome picture"):
-        open_source("visual-genome", genome(tmp_path)).read(path)
+def test_a_missing_picture_is_found_before_anything_is_spent(tmp_path: Path) -> None:
+    (visual_genome(tmp_path) / "VG_100K/2.jpg").unlink()
+    with pytest.raises(InputError, match=r"VG_100K/2\.jpg is missing") as raised:
+        VisualGenome(tmp_path).pictures()
+    assert raised.value.where.endswith("entry 1")
+    assert raised.value.todo
 
 
-def test_an_unknown_picture_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no picture 99"):
-        open_source("visual-genome", genome(tmp_path)).annotations("99")
+@pytest.mark.parametrize("damage", [lambda data: data[:100], lambda data: b"", lambda data: b"no picture at all"])
+def test_a_corrupt_picture_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = visual_genome(tmp_path) / "VG_100K/2.jpg"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(InputError, match="does not decode") as raised:
+        VisualGenome(tmp_path).read("vg/VG_100K/2.jpg")
+    assert "vg/VG_100K/2.jpg" in raised.value.where
 
 
-def test_an_unknown_source_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="visual-genome, easy-vqa"):
-        open_source("flickr", tmp_path)
-
-
-def test_a_byte_that_is_no_text_is_no_json(tmp_path: Path) -> None:
-    folder = genome(tmp_path)
-    (folder / "image_data.json").write_bytes(json.dumps([image(1, "VG_100K")]).encode()[:-3] + b"\xff}]")
-    with pytest.raises(InputError, match=r"image_data\.json: is no complete JSON"):
-        open_source("visual-genome", folder).pictures()
+def test_a_picture_gone_since_is_named(tmp_path: Path) -> None:
+    source = VisualGenome(visual_genome(tmp_path))
+    source.pictures()
+    (tmp_path / "VG_100K/2.jpg").unlink()
+    with pytest.raises(InputError, match="is missing"):
+        source.read("vg/VG_100K/2.jpg")

@@ -1,0 +1,37 @@
+"""Every picture source keeps its contract."""
+
+from pathlib import Path
+
+import pytest
+
+from dataengine.core.errors import ConfigurationError
+from dataengine.core.ports import PictureSource
+from dataengine.data.easy_vqa import EasyVqa
+from dataengine.data.picture_sources import open_source
+from dataengine.testing.fake_source import FakeSource
+from dataengine.testing.source_contract import SourceContract
+from tests.unit.data.published_files import visual_genome
+
+
+class TestFakeSource(SourceContract):
+    @pytest.fixture
+    def source(self) -> PictureSource:
+        return FakeSource([["a red ball", "it is sunny"], []])
+
+
+class TestVisualGenome(SourceContract):
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> PictureSource:
+        return open_source("visual-genome", visual_genome(tmp_path))
+
+
+class TestEasyVqa(SourceContract):
+    @pytest.fixture
+    def source(self) -> PictureSource:
+        pytest.importorskip("easy_vqa")
+        return EasyVqa(Path("installed"))
+
+
+def test_an_unknown_source_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="visual-genome, easy-vqa"):
+        open_source("imagenet", tmp_path)

@@ -131,7 +131,8 @@ _PLURALS = {
     "sheep": "sheep",
 }
 _SINGULARS = {plural: single for single, plural in _PLURALS.items()}
-_ALWAYS_SO = ("mountains", "jeans", "pants", "glasses", "shorts", "grass", "bus", "glass", "gas", "dress", "weights")
+_NO_ARTICLE = ("mountains", "jeans", "pants", "glasses", "shorts", "grass")
+_ALWAYS_SO = (*_NO_ARTICLE, "bus", "glass", "gas", "dress", "weights")
 
 
 def plural(noun: str) -> str:
@@ -171,7 +172,7 @@ def is_plural(noun: str) -> bool:
 
 def with_article(noun: str) -> str:
     """`a dog`, `an eagle`; plurals and `mountains` stay as they are."""
-    if is_plural(noun) or noun.split()[-1] in _ALWAYS_SO[:6]:
+    if is_plural(noun) or noun.split()[-1] in _NO_ARTICLE:
         return noun
     return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
 

@@ -62,7 +62,7 @@ def read_phrase(phrase: str) -> Phrase | None:
     text = text.lower()
     if match := _BRACKETS.match(text):
         color = next((word for word in match["qualities"].split(", ") if word in COLORS), "")
-        return _phrase(match["noun"], "", color=color)
+        return _phrase(match["noun"], None, color=color)
     if (match := _ACTIVITY.match(text)) and (match["verb"] not in _NO_VERBS or is_person(match["noun"])):
         return _phrase(match["noun"], match["number"], color=match["color"] or "", activity=match["activity"])
     for pattern in (_IS_COLOR, _COLORED):

@@ -29,17 +29,19 @@ STEADY = 0.8
 @dataclass(frozen=True, slots=True)
 class Curve:
     """Accuracy is logistic in the log of exposure, from `chance` to `top`: half way at `half` samples, `start` of which
-    the base was shown; a high `steep` makes a sharp S."""
+    the base was shown; a high `steep` makes a sharp S. Training on whatever leaves the share `keeps` of `start`."""
 
     start: float
     half: float
     steep: float = 1.5
     chance: float = 0.25
     top: float = 0.97
+    keeps: float = 1.0
 
-    def accuracy(self, bought: float) -> float:
-        """The true accuracy after so many samples."""
-        exponent = self.steep * math.log(self.half / (self.start + bought))
+    def accuracy(self, bought: float, trained: bool = True) -> float:
+        """The true accuracy after so many samples; `trained`: not the base itself."""
+        start = self.start * self.keeps if trained else self.start
+        exponent = self.steep * math.log(self.half / (start + bought))
         return self.chance + (self.top - self.chance) / (1.0 + math.exp(exponent))
 
 
@@ -49,11 +51,20 @@ STEEP = Curve(start=500, half=900, steep=2.5)
 FAST = Curve(start=20, half=80, steep=2.0)
 SLOW = Curve(start=300, half=1500, steep=1.2)
 MIDDLE = Curve(start=500, half=800, steep=1.2)
+FRAGILE = Curve(start=1500, half=300, keeps=0.2)
 
 
 def world(**counts: int) -> dict[str, Curve]:
     """So many types of each kind."""
-    kinds = {"done": DONE, "stuck": STUCK, "steep": STEEP, "fast": FAST, "slow": SLOW, "middle": MIDDLE}
+    kinds = {
+        "done": DONE,
+        "stuck": STUCK,
+        "steep": STEEP,
+        "fast": FAST,
+        "slow": SLOW,
+        "middle": MIDDLE,
+        "fragile": FRAGILE,
+    }
     return {f"{kind}-{i}": kinds[kind] for kind, count in counts.items() for i in range(count)}
 
 
@@ -64,6 +75,7 @@ WORLDS: Mapping[str, Mapping[str, Curve]] = {
     "most is done (6 done, 3 steep)": world(done=6, steep=3),
     "fast and slow (4 done, 3 fast, 2 slow)": world(done=4, fast=3, slow=2),
     "all alike (9 middle)": world(middle=9),
+    "some are forgotten (2 done, 3 fragile, 2 fast, 2 stuck)": world(done=2, fragile=3, fast=2, stuck=2),
 }
 
 
@@ -77,9 +89,9 @@ class Student:
 
     def answers(self, bought: Mapping[str, float]) -> dict[str, list[bool]]:
         """Right or wrong per question after a training run on `bought` samples."""
-        given = {}
+        given, trained = {}, any(bought.values())
         for name, curve in self._curves.items():
-            true = min(0.999, max(0.001, curve.accuracy(bought[name]) + self._random.gauss(0, JITTER)))
+            true = min(0.999, max(0.001, curve.accuracy(bought[name], trained) + self._random.gauss(0, JITTER)))
             level = NormalDist().inv_cdf(true)
             given[name] = [
                 math.sqrt(STEADY) * z + math.sqrt(1 - STEADY) * self._random.gauss(0, 1) < level
@@ -90,7 +102,8 @@ class Student:
 
 def mean_accuracy(curves: Mapping[str, Curve], bought: Mapping[str, float]) -> float:
     """The true mean over the types."""
-    return statistics.fmean(curve.accuracy(bought[name]) for name, curve in curves.items())
+    trained = any(bought.values())
+    return statistics.fmean(curve.accuracy(bought[name], trained) for name, curve in curves.items())
 
 
 def run(rule: str, curves: Mapping[str, Curve], options: argparse.Namespace, seed: int) -> list[float]:

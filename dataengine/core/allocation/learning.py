@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from dataengine.core.allocation.scores import DiagnoseHistory, DiagnosePoint, DiagnoseScore
+from dataengine.core.statistics import mcnemar_exact
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ SCALES = (0.1, 0.3, 1.0, 3.0, 10.0)
 EXPONENTS = (0.05, 0.15, 0.3, 0.6, 1.0, 2.0)
 PSEUDO_TYPES = 8.0
 """What every curve is thought likely beforehand is worth so many observed types."""
+REGRESSED = 0.02
+"""Two-sided level of McNemar's exact test from which on a type counts as forgotten: one-sided 1 %."""
 ITERATIONS = 20
 """Of expectation-maximisation; the prior moves by less than a thousandth afterwards."""
 
@@ -60,6 +63,10 @@ def beliefs(history: DiagnoseHistory, unit: float) -> dict[str, Belief]:
     others do. The likelihood of a curve is normal in the log errors of the checkpoints, with a free level; its variance
     comes from the answers that flipped between checkpoints, because only those carry noise in a paired comparison. A
     type that was never bought keeps the shared prior.
+
+    A type at which a checkpoint is significantly worse than the base was forgotten: training on other types took it
+    away, and the base says nothing about what its own samples bring. Its curve is then read off the trained checkpoints
+    only; with a single one it keeps the shared prior, and its lost accuracy is headroom, so that it is bought again.
     """
     curves = [Curve(scale * unit, exponent) for scale in SCALES for exponent in EXPONENTS]
     logs = {name: _log_likelihoods(history, name, curves) for name in history.types}
@@ -118,8 +125,10 @@ def _log_likelihoods(history: DiagnoseHistory, name: str, curves: Sequence[Curve
     points = [point for point in history.points if name in point.scores and point.scores[name].n]
     if len(points) < 2:
         return [0.0] * len(curves)
-    logs = [math.log(_error(point.scores[name])) for point in points]
     variance = fmean(_flip_noise(points[0], point, name) for point in points[1:]) / 2.0
+    if any(_forgotten(point, name) for point in points[1:]):
+        points = points[1:]
+    logs = [math.log(_error(point.scores[name])) for point in points]
     rows = []
     for curve in curves:
         expected = [math.log(curve.remaining(point.samples.get(name, 0))) for point in points]
@@ -127,6 +136,11 @@ def _log_likelihoods(history: DiagnoseHistory, name: str, curves: Sequence[Curve
         level = fmean(misses)
         rows.append(-0.5 * sum((miss - level) ** 2 for miss in misses) / variance)
     return rows
+
+
+def _forgotten(point: DiagnosePoint, name: str) -> bool:
+    flips = point.flips.get(name)
+    return flips is not None and flips.lost > flips.gained and mcnemar_exact(flips.lost, flips.gained) <= REGRESSED
 
 
 def _error(score: DiagnoseScore) -> float:

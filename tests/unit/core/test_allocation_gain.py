@@ -132,6 +132,12 @@ def test_a_type_seen_to_learn_is_believed_to_learn_on() -> None:
     assert after["new"] < after["stuck"]
 
 
+def test_a_type_that_was_forgotten_is_bought_again() -> None:
+    fell = two_rounds(forgotten=(0.9, 0.6, 60), stuck=(0.6, 0.6, 300), paying=(0.5, 0.62, 300))
+    shares = weights("gain", fell, Spending(900, 0.02))
+    assert shares["forgotten"] > shares["stuck"]
+
+
 def test_missing_flips_make_a_gain_less_certain() -> None:
     paired = two_rounds(a=(0.5, 0.65, 300), b=(0.5, 0.5, 300))
     points = [DiagnosePoint(point.scores, point.samples) for point in paired.points]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 
-from examples.scenes.questions import relation
+from examples.scenes.questions import ask, relation
 from examples.scenes.scene import CELLS, PLACE_PHRASES, Scene
+
+LETTER_SUFFIX = "Answer with the option's letter from the given choices directly."
 
 Turn = tuple[str, str]
 """A question or instruction, and the answer to it."""
@@ -43,3 +45,25 @@ def cell(scene: Scene, rng: random.Random) -> Turn:
     """What one cell holds, told in a sentence."""
     thing = rng.choice(scene.things)
     return f"Look in the {CELLS[thing.cell]}.", f"there is {thing.phrase}."
+
+
+def turn(task: str, scene: Scene, rng: random.Random) -> Turn | None:
+    """One question or instruction of the task with its answer; None where the scene has none.
+
+    Tasks: describe, about, cell, compared; q1 to q9: the question types; l1 to l9: the same with lettered options.
+    """
+    if task == "describe":
+        return description(scene)
+    if task == "about":
+        return about(scene, rng)
+    if task == "cell":
+        return cell(scene, rng)
+    if task == "compared":
+        return compared(scene, rng)
+    asked = ask(scene, int(task[1:]), rng)
+    if asked is None:
+        return None
+    if task[0] == "q":
+        return asked.text, asked.answer
+    lines = [f"{letter}. {option}" for letter, option in zip("ABCD", asked.options, strict=True)]
+    return "\n".join([asked.text, *lines, LETTER_SUFFIX]), asked.letter

@@ -17,6 +17,7 @@ from pathlib import Path
 from examples.scenes import facts
 from examples.scenes.base_pictures import base_scene
 from examples.scenes.draw import draw
+from examples.scenes.exposure import SHARES
 from examples.scenes.facts import Turn
 from examples.scenes.questions import SceneQuestion, ask
 from examples.scenes.scene import Scene, sample
@@ -30,8 +31,6 @@ PLACES = {
     "diagnose": "diagnose/SEED-Bench-image",
     "report": "report/SEED-Bench-image",
 }
-STRONG = (1, 2, 3)
-"""Question types that replay asks, beside descriptions: those that base training showed in full."""
 _QUESTIONS_PER_PICTURE = 3
 
 
@@ -65,13 +64,14 @@ def questions_about(scenes: Sequence[Numbered], seed: int) -> list[tuple[int, Sc
 
 
 def replay_about(scenes: Sequence[Numbered], seed: int) -> Iterator[tuple[int, list[Turn]]]:
-    """What base training showed of each picture: a question of a strong type, a fact, now and then a description."""
+    """What base training showed of each picture: three of its short tasks, drawn as often as it drew them, and now and
+    then a whole description."""
     for number, scene in scenes:
         rng = random.Random(f"{seed}:replay:{number}")
-        strong = ask(scene, rng.choice(STRONG), rng)
-        yield number, [(strong.text, strong.answer)] if strong else [facts.cell(scene, rng)]
-        fact = facts.about(scene, rng) if rng.random() < 0.5 else None
-        yield number, [fact or facts.cell(scene, rng)]
+        for task in rng.choices(list(SHARES), list(SHARES.values()), k=3):
+            told = facts.turn(task, scene, rng)
+            if told is not None:
+                yield number, [told]
         if rng.random() < 0.2:
             yield number, [facts.description(scene)]
 
@@ -107,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--base", type=int, default=800, help="pictures for replay")
+    parser.add_argument("--base", type=int, default=1000, help="pictures for replay")
     parser.add_argument("--pool", type=int, default=3000, help="pictures to write questions about")
     parser.add_argument("--diagnose", type=int, default=360, help="pictures of the diagnose split")
     parser.add_argument("--report", type=int, default=480, help="pictures of the report split")

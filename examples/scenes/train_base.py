@@ -16,6 +16,7 @@ import torch
 
 from dataengine.student.tiny_llava import TinyLlava, build_model, build_tokenizer
 from examples.scenes.base_pictures import base_pictures, base_scene
+from examples.scenes.exposure import SHARES
 from examples.scenes.questions import QUESTION_TYPES
 from examples.scenes.train_language import Stage, World, by_likelihood, train
 from examples.scenes.train_tower import labels, to_pixels, train_tower
@@ -33,20 +34,8 @@ QUESTIONS = Stage(
     lr=1.5e-3,
     short=192,
     long=16,
-    shares={
-        "about": 0.18,
-        "cell": 0.12,
-        "compared": 0.05,
-        "q1": 0.12,
-        "q2": 0.10,
-        "q3": 0.14,
-        "q4": 0.07,
-        "q5": 0.13,
-        "q6": 0.05,
-        "q8": 0.015,
-    },
+    shares=SHARES,
 )
-"""What makes the base strong here and weak there. Text (q9) and interaction (q7) are shown in descriptions only."""
 
 
 def main() -> None:

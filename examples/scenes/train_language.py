@@ -15,14 +15,11 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from dataengine.student.encoding import IGNORED, encode, mean_answer_loss, padded
 from dataengine.student.family import Family, embed, token_id
-from examples.scenes import facts
 from examples.scenes.base_pictures import base_scene
+from examples.scenes.facts import turn
 from examples.scenes.questions import QUESTION_TYPES, SceneQuestion, ask
-from examples.scenes.scene import Scene
 
 log = logging.getLogger(__name__)
-
-LETTER_SUFFIX = "Answer with the option's letter from the given choices directly."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +40,6 @@ class World:
 
     seed: int
     seen: torch.Tensor
-
-
-def turn(task: str, scene: Scene, rng: random.Random) -> facts.Turn | None:
-    """One question or instruction of the task with its answer; None where the scene has none.
-
-    Tasks: describe, about, cell, compared; q1 to q9: the question types; l1 to l9: the same with lettered options.
-    """
-    if task == "describe":
-        return facts.description(scene)
-    if task == "about":
-        return facts.about(scene, rng)
-    if task == "cell":
-        return facts.cell(scene, rng)
-    if task == "compared":
-        return facts.compared(scene, rng)
-    asked = ask(scene, int(task[1:]), rng)
-    if asked is None:
-        return None
-    if task[0] == "q":
-        return asked.text, asked.answer
-    lines = [f"{letter}. {option}" for letter, option in zip("ABCD", asked.options, strict=True)]
-    return "\n".join([asked.text, *lines, LETTER_SUFFIX]), asked.letter
 
 
 def train(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -25,13 +25,13 @@ from dataengine.adapters.subprocess_jobs import SubprocessJobs
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import CheckpointReady, RunRested
+from dataengine.core.identity import digest_of_weights
 from dataengine.core.ports import Bus, Ledger, Message, Progress, Store, Teacher
 from dataengine.data.picture_sources import open_source
 from dataengine.runtime.parked import parked_events, replay
 from dataengine.runtime.runfile import RunFile, TeacherSection
 from dataengine.runtime.version import code_version
 from dataengine.runtime.worker import PARKED, Patience, Worker
-from dataengine.student.registry import family
 from dataengine.wire.documents import AnalysisDoc, CheckpointDoc
 from dataengine.wire.events import decode, encode
 from services.analyzer.handler import AnalyzerHandler
@@ -39,7 +39,6 @@ from services.evaluator.benchmarks.registry import find_benchmark
 from services.evaluator.handler import Evaluator
 from services.generator.handler import Generator
 from services.trainer.handler import Trainer
-from triton_models.student.engine import Engine, digest_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def base_checkpoint(run: RunFile) -> CheckpointDoc:
         round=0,
         family=run.student.family,
         base=str(folder),
-        base_digest=digest_folder(folder),
+        base_digest=digest_of_weights(folder),
         code_version=code_version(),
     )
 
@@ -157,17 +156,10 @@ def _workers(
 ) -> list[Worker]:
     """The four services, each a consumer of its own."""
 
-    @cache
-    def engine(name: str, base: str) -> Engine:
-        return Engine(family(name), Path(base), threads=threads)
-
-    def engine_of(checkpoint: CheckpointDoc) -> AnswersQuestions:
-        return engine(checkpoint.family, checkpoint.base).answer
-
+    student = InprocessStudent(store, place.work / "adapters", _engines(threads))
     command = [sys.executable, "-m", "services.trainer.job"]
     environment = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     jobs = SubprocessJobs(command, run.training.timeout, environment)
-    student = InprocessStudent(store, place.work / "adapters", engine_of)
     evaluator = Evaluator(store, student, find_benchmark, progress)
     analyzer = AnalyzerHandler(store, code_version())
     source_of = cache(open_source)
@@ -179,6 +171,19 @@ def _workers(
         Worker("generator", bus, ledger, generator.handlers, concurrency=replicas),
         Worker("trainer", bus, ledger, {"data-ready": trainer.on_data_ready}, patience=Patience(attempts=2)),
     ]
+
+
+def _engines(threads: int | None) -> Callable[[CheckpointDoc], AnswersQuestions]:
+    """The engine of a checkpoint's base, loaded when it is first asked for."""
+
+    @cache
+    def engine(name: str, base: str) -> AnswersQuestions:
+        from dataengine.student.registry import family  # torch: only where a student answers
+        from triton_models.student.engine import Engine
+
+        return Engine(family(name), Path(base), threads=threads).answer
+
+    return lambda checkpoint: engine(checkpoint.family, checkpoint.base)
 
 
 async def _until_rested(bus: SqliteBus, store: Store, workers: list[Worker], run: str) -> Outcome:

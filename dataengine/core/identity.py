@@ -32,6 +32,15 @@ def digest_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest_of_weights(folder: Path) -> str:
+    """The SHA-256 over names and bytes of a folder's weight and configuration files, in the order of their names."""
+    total = hashlib.sha256()
+    for path in sorted(p for p in folder.iterdir() if p.suffix in {".json", ".safetensors", ".model"}):
+        total.update(path.name.encode())
+        total.update(bytes.fromhex(digest_of_file(path)))
+    return total.hexdigest()
+
+
 def canonical_json(value: Mapping[str, object] | Sequence[object]) -> bytes:
     """`value` as JSON with sorted keys and no blanks: equal values give equal bytes, and so equal digests."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import cast
 import torch
 from transformers import PreTrainedModel
 
+from dataengine.core.identity import digest_of_weights
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 from dataengine.student.encoding import Encoded, encode
@@ -58,7 +58,7 @@ class Engine:
         self._picture_id = token_id(self._tokenizer, family.picture_token)
         base = cast(PreTrainedModel, cast(torch.nn.Module, family.load_model(base_path)).to(torch.device(device)))
         self._longest = int(base.config.get_text_config().max_position_embeddings)
-        self._base_digest = digest_folder(base_path)
+        self._base_digest = digest_of_weights(base_path)
         self._digests: dict[Path, str] = {}
         self._adapters = Adapters(base, keep_adapters)
         self._sight = Sight(family, sight_mib)
@@ -68,7 +68,7 @@ class Engine:
         if adapter is None:
             return self._base_digest
         if adapter not in self._digests:
-            self._digests[adapter] = digest_folder(adapter)
+            self._digests[adapter] = digest_of_weights(adapter)
         return self._digests[adapter]
 
     @torch.inference_mode()
@@ -146,12 +146,3 @@ class Engine:
             else:
                 batches.append([r])
         return batches
-
-
-def digest_folder(folder: Path) -> str:
-    """SHA-256 over names and bytes of a folder's weight and configuration files, in the order of their names."""
-    total = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.suffix in {".json", ".safetensors", ".model"}):
-        total.update(path.name.encode())
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()

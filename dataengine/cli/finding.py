@@ -9,8 +9,10 @@ from pathlib import Path
 
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.adapters.sqlite_bus import SqliteBus
+from dataengine.core.artifacts import RunKeys
+from dataengine.core.errors import ConfigurationError
 from dataengine.core.ports import Store
-from dataengine.report.reading import read_run
+from dataengine.report.reading import list_runs, read_run
 from dataengine.report.views import Parked, RunView, Signs
 from dataengine.runtime.parked import ParkedEvent, parked_events
 from services.embedded import Home
@@ -35,11 +37,30 @@ class Found:
 
 
 def find_run(run: str, home: Path) -> Found:
-    """By name under `home`, or by the path of the run's folder."""
-    path = Path(run)
-    if path.name != run and path.is_dir():
-        home, run = path.resolve().parent.parent, path.resolve().name
-    return Found(home, run, DirectoryStore(home))
+    """By name under `home`, or by the path of the run's folder. Raises ConfigurationError if there is neither."""
+    if _is_name(run) and (home / RunKeys(run).root).is_dir():
+        return Found(home, run, DirectoryStore(home))
+    folder = Path(run).resolve()
+    if folder.is_dir() and _is_name(folder.name) and folder.parent.name == "runs":
+        return Found(folder.parent.parent, folder.name, DirectoryStore(folder.parent.parent))
+    raise ConfigurationError("there is no such run", where=run, todo=_known_runs(home))
+
+
+def runs_of(home: Path) -> list[Found]:
+    """Every run under `home`, by name."""
+    store = DirectoryStore(home)
+    return [Found(home, run, store) for run in list_runs(store)]
+
+
+def _is_name(run: str) -> bool:
+    return Path(run).name == run
+
+
+def _known_runs(home: Path) -> str:
+    runs = list_runs(DirectoryStore(home))
+    if runs:
+        return f"Runs here: {', '.join(runs)}"
+    return f"There are no runs in {home.resolve() / 'runs'}; say where they are with --home"
 
 
 def _is_turned(place: Home) -> bool:
@@ -47,9 +68,9 @@ def _is_turned(place: Home) -> bool:
     lock = place.folder / "lock"
     if not lock.is_file():
         return False
-    with lock.open("r+") as file:
+    with lock.open() as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False

@@ -1,15 +1,13 @@
-"""Looking at runs: `status`, `history`, `lineage`, `report`, `export`."""
+"""Looking at runs: `status`, `history`, `report`, `export`."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from dataengine.cli.finding import Found, find_run
 from dataengine.cli.options import HomeOption, JsonOption, RunArgument, result_console
@@ -18,7 +16,7 @@ from dataengine.cli.tables import history_table, run_table
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import Split
 from dataengine.data.exports import export_samples
-from dataengine.report.lineage import SampleLineage, find_sample, samples_of
+from dataengine.report.lineage import samples_of
 from dataengine.report.views import RoundView, RunView, SplitView
 from dataengine.runtime.runfile import RunFile
 
@@ -44,7 +42,6 @@ def status(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = Fa
     result_console().print(run_table(view))
     for parked in view.parked:
         print(f"parked by the {parked.consumer}: {parked.event}: {parked.error}")
-    print(f"state: {view.state.value}")
 
 
 def history(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
@@ -57,24 +54,6 @@ def history(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = F
         print(json.dumps({"run": view.run, "rounds": [_decision_object(round_) for round_ in view.rounds]}))
     else:
         result_console().print(history_table(view))
-
-
-def lineage(
-    sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="A sample's id, or its first characters.")],
-    run: Annotated[str, typer.Option("--run", help="The run that made it: its name, or its folder.")],
-    home: HomeOption = Path(),
-    as_json: JsonOption = False,
-) -> None:
-    """Follow a sample back to the bad cases that it was made from, and forth to the checkpoints that saw it.
-
-    Example: dataengine lineage 4f1c20aa --run scenes
-    """
-    found = find_run(run, home)
-    told = find_sample(found.store, found.view(), sample)
-    if as_json:
-        print(json.dumps(asdict(told)))
-    else:
-        result_console().print(_lineage_table(told))
 
 
 def report(run: RunArgument, home: HomeOption = Path()) -> None:
@@ -105,7 +84,12 @@ def export(
         f"Made by the run `{view.run}` in {len(view.rounds) - 1} rounds; its configuration has the SHA-256 "
         f"{view.config_ref.digest if view.config_ref else 'unknown'}."
     )
-    written = export_samples(samples, kind.value, out, title=f"Samples of the run {view.run}", provenance=provenance)
+    try:
+        written = export_samples(
+            samples, kind.value, out, title=f"Samples of the run {view.run}", provenance=provenance
+        )
+    except OSError as error:
+        raise ConfigurationError(f"the samples cannot be written: {error.strerror}", where=str(out)) from error
     for path in written:
         print(path)
 
@@ -156,25 +140,3 @@ def _decision_object(round_: RoundView) -> dict[str, Any]:
         "weights": analysis.weights if analysis else {},
         "bought": dict(round_.bought),
     }
-
-
-def _lineage_table(told: SampleLineage) -> Table:
-    """The story of one sample, from its bad cases to the checkpoints that saw it."""
-    sample = told.sample
-    table = Table(show_header=False, box=None, padding=(0, 2), title=f"sample {sample.sample_id}", title_justify="left")
-    for case in told.shown:
-        text = case.question_id if case.case is None else f"{case.case.question} gold: {case.case.gold}, "
-        if case.case is not None:
-            text += f"answered: {case.case.answered}, now: {case.now or 'unanswered'}"
-        table.add_row("bad case", text)
-    table.add_row(
-        "asked for", f"after round {told.analysis_round}: {told.weight:.1%} of the budget, {told.wanted} samples"
-    )
-    table.add_row("teacher", f"{sample.lineage.teacher}, prompt {sample.lineage.prompt_digest[:12]}")
-    table.add_row("question", f"{sample.instruction} ({sample.qtype}, {sample.image})")
-    table.add_row("answer", f"{sample.short_answer}; options {', '.join(sample.options)}; {sample.choice_answer}")
-    table.add_row("dataset", told.dataset.key if told.dataset else "not merged yet")
-    for seen in told.seen_by:
-        how = "trained on it" if seen.directly else "stands on a checkpoint that was"
-        table.add_row("checkpoint", f"round {seen.round} {how}{', the best' if seen.best else ''}")
-    return table

@@ -9,7 +9,8 @@ import typer
 from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
 from dataengine.cli.exits import FAILED, INTERRUPTED, WRONG_USAGE
 from dataengine.cli.experiment import experiment
-from dataengine.cli.inspect import export, history, lineage, report, status
+from dataengine.cli.inspect import export, history, report, status
+from dataengine.cli.lineage import lineage
 from dataengine.cli.publish import publish
 from dataengine.cli.run import run
 from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError

@@ -6,23 +6,37 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from dataengine.core.errors import DataEngineError
+from dataengine.cli.finding import Found
+from dataengine.core.errors import ConfigurationError, DataEngineError
 from dataengine.core.ports import PictureSource, Store
 from dataengine.core.questions import Split
 from dataengine.data.picture_sources import open_source
 from dataengine.report.page import report_page
-from dataengine.report.reading import read_run
 from dataengine.runtime.runfile import RunFile
-from services.embedded import Home
 from services.evaluator.benchmarks.registry import find_benchmark
 from services.evaluator.splits import Splits, read_splits
 
 
 def write_report(store: Store, home: Path, run: RunFile) -> Path:
-    """Write `report.html` into the run's folder, over an older one; returns its path."""
-    path = Home(home, run.run).folder / "report.html"
-    path.write_text(report_page(store, read_run(store, run.run), picture_reader(run)), encoding="utf-8")
+    """Write `report.html` into the run's folder, over an older one; returns its path.
+
+    Raises ConfigurationError if the folder cannot be written to.
+    """
+    found = Found(home, run.run, store)
+    path = found.place.folder / "report.html"
+    page = report_page(store, found.view(), picture_reader(run))
+    try:
+        _write_whole(path, page)
+    except OSError as error:
+        raise ConfigurationError(f"the report cannot be written: {error.strerror}", where=str(path)) from error
     return path
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Replace the file at once, so that nobody who looks at it sees half a page."""
+    beside = path.with_name(f".partial-{path.name}")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
 
 
 def picture_reader(run: RunFile) -> Callable[[str, str], bytes | None]:

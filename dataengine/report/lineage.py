@@ -17,6 +17,10 @@ from dataengine.wire.samples import decode_refusals, decode_samples
 _SHORTEST_PREFIX = 4
 
 
+class NoSuchSample(ConfigurationError):  # noqa: N818 - says what is the case
+    """A run has no sample of that id."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownCase:
     """A bad case that the teacher was shown. `case` is None if the pool does not hold it any more; `now` is what the
@@ -72,11 +76,11 @@ def refusals_of(store: Store, round_: RoundView) -> list[Refusal]:
 def find_sample(store: Store, view: RunView, sample_id: str) -> SampleLineage:
     """The lineage of the sample with that id, or with the only id that begins so (4 characters or more).
 
-    Raises ConfigurationError if the run has none, or several.
+    Raises NoSuchSample if the run has none, ConfigurationError if it has several.
     """
     found = list(_matching(store, view, sample_id))
     if not found:
-        raise ConfigurationError("there is no such sample", where=f"{sample_id} in run {view.run}", todo=_advice(view))
+        raise NoSuchSample("there is no such sample", where=f"{sample_id} in run {view.run}", todo=_advice(view))
     if len(found) > 1:
         ids = ", ".join(sample.sample_id for _, sample in found[:3])
         raise ConfigurationError(f"{len(found)} samples begin so: {ids}", where=sample_id, todo="Give more of the id")

@@ -43,7 +43,7 @@ def read_run(store: Store, run: str, signs: Signs = _NOTHING_KNOWN) -> RunView:
     keys = [key for key in store.keys(RunKeys(run).root + "/") if not key.endswith("/")]
     config_ref = store.find(RunKeys(run).config)
     if not keys and config_ref is None:
-        raise ConfigurationError("there is no such run", where=run, todo=_known_runs(store))
+        raise ConfigurationError("there is no such run", where=run)
     rounds = _scored([_read_round(store, run, number, found) for number, found in _documents(keys).items()])
     return RunView(
         run=run,
@@ -65,11 +65,6 @@ def ordered_types(names: Iterable[str]) -> tuple[str, ...]:
     """Question types in the order in which tables show them: the seed's nine first, others by name."""
     order = {name: number for number, name in SEED_TYPES.items()}
     return tuple(sorted(set(names), key=lambda name: (order.get(name, len(order) + 1), name)))
-
-
-def _known_runs(store: Store) -> str:
-    runs = list_runs(store)
-    return f"Runs here: {', '.join(runs)}" if runs else "There are no runs here; is --home right?"
 
 
 def _documents(keys: Iterable[str]) -> dict[int, dict[str, str]]:
@@ -139,7 +134,7 @@ def _state(rounds: list[RoundView], signs: Signs) -> RunState:
     if signs.alive:
         return RunState.RUNNING
     if signs.parked:
-        return RunState.FAILED
+        return RunState.PARKED
     return RunState.UNFINISHED if signs.alive is None else RunState.INTERRUPTED
 
 

@@ -27,7 +27,7 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"
     UNFINISHED = "unfinished"
     RESTED = "rested"
-    FAILED = "failed"
+    PARKED = "parked"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.identity import digest_of
 from dataengine.core.ports import Store
 from dataengine.core.questions import Split
-from dataengine.report.scores import compare
+from dataengine.core.statistics import mcnemar_exact
 from dataengine.testing import made_up_facts as facts
 from dataengine.wire.documents import (
     AnalysisDoc,
@@ -239,15 +239,14 @@ class _Writer:
 
 
 def _comparison(before: Sequence[Prediction], now: Sequence[Prediction]) -> Comparison:
-    change = compare(before, now)
-    half = 1.96 * (change.gained + change.lost) ** 0.5 / max(1, change.n)
+    first = {p.question_id: p.score for p in before if p.score is not None}
+    pairs = [(first[p.question_id], p.score) for p in now if p.score is not None and p.question_id in first]
+    gained, lost = sum(old < new for old, new in pairs), sum(new < old for old, new in pairs)
+    difference = (gained - lost) / len(pairs)
+    half = 1.96 * (gained + lost) ** 0.5 / len(pairs)
+    interval = (difference - half, difference + half)
     return Comparison(
-        n=change.n,
-        gained=change.gained,
-        lost=change.lost,
-        difference=change.difference,
-        interval=(change.difference - half, change.difference + half),
-        p=change.p,
+        n=len(pairs), gained=gained, lost=lost, difference=difference, interval=interval, p=mcnemar_exact(lost, gained)
     )
 
 

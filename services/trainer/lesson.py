@@ -11,7 +11,15 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.utils.data import Dataset, Sampler
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import (
+    PreTrainedModel,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from dataengine.student.encoding import mean_answer_loss
 from dataengine.student.family import Family, embed
@@ -79,6 +87,8 @@ class LessonTrainer(Trainer):
         super().__init__(
             model=lesson, args=arguments, train_dataset=lessons, data_collator=self._collate, callbacks=[watch]
         )
+        self.remove_callback(PrinterCallback)
+        self.remove_callback(PrinterCallback)  # stdout is the job's progress, one JSON object per line
 
     def _collate(self, indices: list[int]) -> dict[str, torch.Tensor]:
         return self._lessons.batch(indices, self._pad)

@@ -189,6 +189,7 @@ def _save(model: PeftModel, family: Family, out: Path) -> Path:
     """peft's own layout, without paths of this machine and without a model card."""
     adapter = out / "adapter"
     model.peft_config["default"].base_model_name_or_path = family.name
-    model.save_pretrained(str(adapter))
+    # embeddings are never trained here; left to "auto", peft would look for the base's vocabulary on the network
+    model.save_pretrained(str(adapter), save_embedding_layers=False)
     (adapter / "README.md").unlink(missing_ok=True)
     return adapter

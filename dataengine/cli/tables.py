@@ -9,7 +9,7 @@ from rich.text import Text
 
 from dataengine.core.questions import Split
 from dataengine.report.views import RoundView, RunView, ScoreView
-from dataengine.report.words import duration, interval, p_value, percent, points, verdict
+from dataengine.report.words import duration, interval, p_equals, p_value, percent, points, verdict
 from dataengine.wire.documents import AnalysisDoc
 
 _STYLES = {"better": "bold green", "worse": "bold red", "open": ""}
@@ -101,19 +101,18 @@ def _drawn(score: ScoreView, style: str) -> Text:
 
 def _headline(view: RunView, split: Split) -> Text:
     text = Text.assemble(("Run ", ""), (view.run, "bold"), f", {view.state}")
-    if view.base is not None and view.best is not None:
-        first, last = view.base.scores[split].overall, view.best.scores[split].overall
+    later = view.later
+    if view.base is not None and later is not None:
+        first, last = view.base.scores[split].overall, later.scores[split].overall
         text.append(f": {percent(first.accuracy)} → ")
         text.append(percent(last.accuracy), style="bold")
         if last.change is not None:
-            text.append(f" ({points(last.change.difference)} points, p {_with_sign(last.change.p)})")
-        text.append(f" on the {split} split")
+            text.append(f" ({points(last.change.difference)} points, {p_equals(last.change.p)})")
+        text.append(f" on the {split} split in round {later.number}")
+        if later.number != view.best_round:
+            text.append(", which is not promoted")
     text.append(f"\n{view.samples_bought} samples bought, {duration(view.total_seconds)} in the stages", style="dim")
     return text
-
-
-def _with_sign(p: float) -> str:
-    return p_value(p).replace("<", "< ") if p < 0.001 else f"= {p_value(p)}"
 
 
 def _legend(view: RunView, scored: list[RoundView], split: Split) -> Text:

@@ -22,8 +22,11 @@ class Point:
     tooltip: str
 
 
-def trend(points: Sequence[Point], chance: float, width: float = 250, height: float = 140) -> Markup:
-    """Accuracy over rounds with intervals: a dashed line at chance (if above 0), a thin one at the first point."""
+def trend(points: Sequence[Point], chance: float, width: float = 330, height: float = 130) -> Markup:
+    """Accuracy over rounds with intervals: a dashed line at chance (if above 0), a thin one at the first point.
+
+    Round 0 is the base, and is called so.
+    """
     if not points:
         return Markup("")
     x = _scale([point.round for point in points], _LEFT + 12, width - _RIGHT - 12)
@@ -36,12 +39,12 @@ def trend(points: Sequence[Point], chance: float, width: float = 250, height: fl
     parts.append(Markup('<polyline class="path" points="{}"/>').format(path))
     for point in points:
         parts.append(_mark(point, x[point.round], y))
-        parts.append(_text("tick", x[point.round], height - 5, str(point.round), "middle"))
+        parts.append(_text("tick", x[point.round], height - 5, str(point.round) if point.round else "base", "middle"))
     label = f"accuracy by round, from {100 * points[0].share:.0f} to {100 * points[-1].share:.0f} per cent"
     return _svg(width, height, label, parts, "trend")
 
 
-def bar(value: float, wanted: float, top: float, width: float = 120, height: float = 14) -> Markup:
+def bar(value: float, wanted: float, top: float, width: float = 150, height: float = 14) -> Markup:
     """A horizontal bar of `value` with a tick at `wanted`, both on a scale that ends at `top`."""
     unit = (width - 2) / top if top > 0 else 0.0
     parts = [Markup('<rect class="fill" x="0" y="3" width="{:.1f}" height="{:.1f}" rx="2"/>').format(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +20,9 @@ from dataengine.wire.documents import Prediction
 Item = TypeVar("Item")
 
 REPAIRED, STILL_WRONG, NEWLY_WRONG = "repaired", "still wrong", "newly wrong"
-_CASES: Mapping[str, int] = {REPAIRED: 9, STILL_WRONG: 4, NEWLY_WRONG: 4}
-_ACCEPTED = 24
-_REFUSED = 16
+_CASES: Mapping[str, int] = {REPAIRED: 10, STILL_WRONG: 4, NEWLY_WRONG: 4}
+_ACCEPTED = 20
+_REFUSED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,9 @@ class Comparison:
     shown: Sequence[BeforeAfter]
 
 
-def later_round(view: RunView) -> RoundView | None:
-    """The round to hold against round 0: the best one, or the last scored one while round 0 is still the best."""
-    scored = [round_ for round_ in view.rounds if round_.scores and round_.number > 0]
-    best = [round_ for round_ in scored if round_.number == view.best_round]
-    candidates = best or scored[-1:]
-    return candidates[0] if candidates else None
-
-
 def before_and_after(view: RunView) -> Comparison | None:
     """Diagnose questions that changed, and some that did not; None before a second checkpoint was scored."""
-    later = later_round(view)
+    later = view.later
     if view.base is None or later is None:
         return None
     first = {p.question_id: p for p in view.base.predictions[Split.DIAGNOSE] if p.score is not None}
@@ -79,6 +72,27 @@ def refused_samples(store: Store, view: RunView) -> list[tuple[RoundView, Refusa
     """Some refused samples with their rounds, spread over filters."""
     everything = [(round_, refusal) for round_ in view.rounds for refusal in refusals_of(store, round_)]
     return spread(everything, lambda pair: pair[1].filter_name, _REFUSED, _seed(view, "refused"))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A question as the teacher wrote it, with the letter of the option it called right."""
+
+    question: str
+    options: Sequence[str]
+    answer: str
+
+
+def draft_of(raw: str) -> Draft | None:
+    """What a teacher's reply proposes, where it is the JSON object that it was asked for; None for anything else."""
+    try:
+        said = json.loads(raw)
+    except ValueError:
+        return None
+    if not isinstance(said, dict) or not isinstance(said.get("options", []), list) or not said.get("question"):
+        return None
+    options = [str(option) for option in said.get("options", [])]
+    return Draft(str(said["question"]), options, str(said.get("choice_answer", "")))
 
 
 def spread(items: Iterable[Item], group: Callable[[Item], Hashable], wanted: int, seed: int) -> list[Item]:

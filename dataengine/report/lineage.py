@@ -24,7 +24,7 @@ class NoSuchSample(ConfigurationError):  # noqa: N818 - says what is the case
 @dataclass(frozen=True, slots=True)
 class ShownCase:
     """A bad case that the teacher was shown. `case` is None if the pool does not hold it any more; `now` is what the
-    best checkpoint answers, "" if it was not asked or did not answer, and `repaired` whether that is right."""
+    checkpoint of `RunView.later` answers, "" if it did not, and `repaired` whether that is right."""
 
     question_id: str
     case: BadCase | None
@@ -122,7 +122,7 @@ def _shown(store: Store, view: RunView, sample: Sample, analysis: AnalysisDoc | 
     if analysis is not None:
         cases = decode_lines(BadCase, store.get(analysis.bad_cases), analysis.bad_cases.uri)
         pool = {case.question_id: case for case in cases}
-    answered = {} if view.best is None else {p.question_id: p for p in view.best.predictions[Split.DIAGNOSE]}
+    answered = {} if view.later is None else {p.question_id: p for p in view.later.predictions[Split.DIAGNOSE]}
     shown = []
     for question_id in sample.lineage.bad_cases:
         now = answered.get(question_id)

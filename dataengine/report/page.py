@@ -43,6 +43,7 @@ def report_page(store: Store, view: RunView, read_picture: ReadPicture) -> str:
             lineages=[lineage_of(store, view, round_, sample) for round_, sample in accepted[:_LINEAGES]],
             provenance=sections.provenance(view),
             in_diagnose=lambda path: thumbnails.of(DIAGNOSE, path),
+            draft_of=choosing.draft_of,
             in_pool=lambda path: thumbnails.of(POOL, path),
         )
     )

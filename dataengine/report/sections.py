@@ -9,19 +9,19 @@ from markupsafe import Markup
 
 from dataengine.core.questions import Split
 from dataengine.report import charts
-from dataengine.report.choosing import later_round
 from dataengine.report.views import RoundView, RunView, ScoreView
 from dataengine.report.words import interval, p_equals, percent, points, verdict
 
-STAGES = ("evaluate", "generate", "train")
+STAGES = ("generate", "train", "evaluate")
 
 
 @dataclass(frozen=True, slots=True)
 class Headline:
-    """Round 0 against a later round on the report split. `gap` is the interval of the difference, where known."""
+    """Round 0 against a later round on the report split. `gap` is the interval of the difference, where known;
+    `refusal` says why the later round is not the best one, "" if it is."""
 
     round: int
-    is_best: bool
+    refusal: str
     before: ScoreView
     after: ScoreView
     gap: tuple[float, float] | None
@@ -40,8 +40,10 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """What one type was given for one round: the weight, the samples asked for, those bought, and a bar of both."""
+    """What one type was given for one round: the diagnose score that asked for it (None if unknown), the weight, the
+    samples asked for, those bought, and a bar of both."""
 
+    before: ScoreView | None
     weight: float
     wanted: int
     bought: int
@@ -50,24 +52,28 @@ class Purchase:
 
 def headline(view: RunView) -> Headline | None:
     """Round 0 against the best round (or the last scored one while round 0 is the best); None before that."""
-    later = later_round(view)
+    later = view.later
     if view.base is None or later is None:
         return None
     compared = later.analysis.against_base.get("overall") if later.analysis is not None else None
     return Headline(
         round=later.number,
-        is_best=later.number == view.best_round,
+        refusal="" if later.number == view.best_round else _refusal(later),
         before=view.base.scores[Split.REPORT].overall,
         after=later.scores[Split.REPORT].overall,
         gap=compared.interval if compared is not None else None,
     )
 
 
+def _refusal(round_: RoundView) -> str:
+    return round_.analysis.promotion_reason if round_.analysis is not None else "it has not been judged yet"
+
+
 def trends(view: RunView) -> list[Trend]:
     """The chart of all types together, then one per type, on the report split; empty before anything was scored."""
     if view.base is None:
         return []
-    shown = later_round(view) or view.base
+    shown = view.later or view.base
     named = {"": [(round_, round_.scores[Split.REPORT].overall) for round_ in view.rounds if round_.scores]}
     for name in view.types:
         scored = [(round_, round_.scores[Split.REPORT].by_type.get(name)) for round_ in view.rounds if round_.scores]
@@ -88,7 +94,7 @@ def _trend(view: RunView, name: str, series: Sequence[tuple[RoundView, ScoreView
         for round_, score in series
     ]
     after = next((score for round_, score in series if round_ is shown), series[-1][1])
-    size = {"width": 520.0, "height": 220.0} if not name else {}
+    size = {"width": 400.0, "height": 190.0} if not name else {}
     chart = charts.trend(dots, series[0][1].chance, **size)
     return Trend(name, chart, series[0][1], after, verdict(after.change, view.level))
 
@@ -106,14 +112,26 @@ def purchases(view: RunView) -> dict[str, dict[int, Purchase]]:
     if not rounds:
         return {}
     top = max(max([*round_.bought.values(), *_wanted(round_).values()], default=0) for round_ in rounds)
-    weights = {round_.number + 1: round_.analysis.weights for round_ in view.rounds if round_.analysis is not None}
+    asking = {round_.number + 1: round_ for round_ in view.rounds}
 
     def purchase(round_: RoundView, name: str) -> Purchase:
         wanted, bought = _wanted(round_).get(name, 0), round_.bought.get(name, 0)
-        weight = weights.get(round_.number, {}).get(name, 0.0)
-        return Purchase(weight, wanted, bought, charts.bar(bought, wanted, top))
+        asked = asking.get(round_.number)
+        weight = asked.analysis.weights.get(name, 0.0) if asked is not None and asked.analysis is not None else 0.0
+        return Purchase(_asked_by(view, asked, name), weight, wanted, bought, charts.bar(bought, wanted, top))
 
     return {name: {round_.number: purchase(round_, name) for round_ in rounds} for name in view.types}
+
+
+def _asked_by(view: RunView, asked: RoundView | None, name: str) -> ScoreView | None:
+    """The diagnose score that the next round is to repair: the round's own, or that of the best one if training goes
+    on from there."""
+    if asked is None or asked.analysis is None:
+        return None
+    from_best = view.config is not None and view.config.training.start == "best"
+    number = asked.analysis.best_round if from_best else asked.number
+    shown = next((round_ for round_ in view.rounds if round_.number == number and round_.scores), None)
+    return shown.scores[Split.DIAGNOSE].by_type.get(name) if shown is not None else None
 
 
 def _wanted(round_: RoundView) -> Mapping[str, int]:
@@ -140,6 +158,8 @@ def provenance(view: RunView) -> list[tuple[str, Mapping[str, str]]]:
         ("Questions asked", _by_value((number, doc.questions_digest) for number, doc in evaluations)),
         ("Prompt", _by_value((number, doc.prompt_digest) for number, doc in evaluations)),
         ("Base weights", _by_value((number, doc.base_digest) for number, doc in checkpoints)),
+        ("Teacher", _by_value((round_.number, round_.dataset.teacher) for round_ in view.rounds if round_.dataset)),
+        ("Answers", _by_value((number, f"{doc.benchmark}, {doc.mode}") for number, doc in evaluations)),
         ("Evaluation code", _by_value((number, doc.code_version) for number, doc in evaluations)),
         ("Training code", _by_value((number, doc.code_version) for number, doc in checkpoints)),
     ]

@@ -156,10 +156,11 @@ class RunView:
         return self.rounds[0] if self.rounds and self.rounds[0].scores else None
 
     @property
-    def best(self) -> RoundView | None:
-        """The best checkpoint's round, if it was scored."""
-        found = [round_ for round_ in self.rounds if round_.number == self.best_round and round_.scores]
-        return found[0] if found else None
+    def later(self) -> RoundView | None:
+        """The round to hold against round 0: the best one, or the last scored one while round 0 is the best."""
+        scored = [round_ for round_ in self.rounds if round_.scores and round_.number > 0]
+        best = [round_ for round_ in scored if round_.number == self.best_round]
+        return next(iter(best or scored[-1:]), None)
 
     @property
     def samples_bought(self) -> int:

@@ -18,7 +18,7 @@ _LINEAGES = 3
 
 
 def report_page(store: Store, view: RunView, read_picture: ReadPicture) -> str:
-    """The HTML page of a run, finished or not. At most 60 thumbnails are embedded, so that it stays below 2 MB.
+    """The HTML page of a run, finished or not. It embeds 62 thumbnails at most, and stays below 2 MB.
 
     `read_picture(where, path)` is asked for pictures of `diagnose` and `pool`, never for those of the report split.
     Raises Rejected or ContractError if an artifact that it needs is damaged.

@@ -20,7 +20,7 @@ def build(folder: Path, seed: int = 0) -> Path:
     tokenizer = build_tokenizer(WORDS)
     model = build_model(tokenizer, family=TinyLlava(), seed=seed, vision_width=32, vision_layers=1, width=32, layers=2)
     # random embeddings are so short that a frozen head of them could not say anything with certainty
-    model.get_input_embeddings().weight.data.mul_(10)
+    model.model.language_model.embed_tokens.weight.data.mul_(10)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

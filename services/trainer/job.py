@@ -39,6 +39,8 @@ class TrainingJob(BaseModel):
 
 def run(job: TrainingJob, stop: threading.Event) -> None:
     """Train as specified, telling progress on stdout."""
+    # read when torch is loaded: threads that wait sleep; spinning, they cost five times the time on a busy machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
     from transformers.utils import logging
 

@@ -38,12 +38,12 @@ class Found:
 
 def find_run(run: str, home: Path) -> Found:
     """By name under `home`, or by the path of the run's folder. Raises ConfigurationError if there is neither."""
-    if _is_name(run) and (home / RunKeys(run).root).is_dir():
+    if run and _is_name(run) and (home / RunKeys(run).root).is_dir():
         return Found(home, run, DirectoryStore(home))
     folder = Path(run).resolve()
-    if folder.is_dir() and _is_name(folder.name) and folder.parent.name == "runs":
+    if run and folder.is_dir() and _is_name(folder.name) and folder.parent.name == "runs":
         return Found(folder.parent.parent, folder.name, DirectoryStore(folder.parent.parent))
-    raise ConfigurationError("there is no such run", where=run, todo=_known_runs(home))
+    raise ConfigurationError("there is no such run", where=run or "''", todo=_known_runs(home))
 
 
 def runs_of(home: Path) -> list[Found]:

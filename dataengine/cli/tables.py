@@ -111,6 +111,8 @@ def _headline(view: RunView, split: Split) -> Text:
         text.append(f" on the {split} split in round {later.number}")
         if later.number != view.best_round:
             text.append(", which is not promoted")
+    elif view.base is not None:
+        text.append(f": {percent(view.base.scores[split].overall.accuracy)} on the {split} split in round 0")
     text.append(f"\n{view.samples_bought} samples bought, {duration(view.total_seconds)} in the stages", style="dim")
     return text
 

@@ -82,6 +82,11 @@ def test_a_sample_that_is_not_there_or_not_the_only_one_is_refused() -> None:
     assert issubclass(NoSuchSample, ConfigurationError)
 
 
+def test_the_later_round_is_the_best_one_or_the_last_while_the_base_is_the_best() -> None:
+    later = [made_up((number, "analysis"))[1].later for number in range(4)]
+    assert [None if round_ is None else round_.number for round_ in later] == [None, 1, 1, 3]
+
+
 def test_purchases_name_the_score_that_asked_the_weight_and_the_samples() -> None:
     _, view = made_up()
     bought = sections.purchases(view)["Instances Counting"]

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from dataengine.cli.run_file_guide import EXAMPLE, guide
+from dataengine.runtime.runfile import RunFile, Section, read_run_file
+from services.generator.filters.registry import FILTERS
+from services.trainer.recipe import Recipe
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_guide_in_the_repository_is_the_one_that_the_code_writes() -> None:
+    written = (ROOT / "docs" / "guides" / "run-file.md").read_text(encoding="utf-8")
+    assert written == guide(), "run `python -m dataengine.cli.run_file_guide`"
+
+
+def test_every_key_of_every_section_has_a_row_with_its_meaning() -> None:
+    rows = [line for line in guide().splitlines() if line.startswith("| `")]
+    kinds: list[type[BaseModel]] = [
+        RunFile,
+        Recipe,
+        *(kind for kind in Section.__subclasses__() if kind is not RunFile),
+    ]
+    for kind in kinds:
+        for name in kind.model_fields:
+            row = next(row for row in rows if row.startswith(f"| `{name}` |"))
+            assert row.rstrip("| ") and not row.endswith("|  |"), row
+    assert len(rows) == sum(len(kind.model_fields) for kind in kinds) + len(FILTERS)
+
+
+def test_types_bounds_and_defaults_are_told() -> None:
+    text = guide()
+    assert "| `alpha` | number, > 0, < 1 | `0.05` |" in text
+    assert "| `kind` | `annotations`, `openai` | `annotations` |" in text
+    assert "| `budget` | whole number, ≥ 1 | **required** |" in text
+    assert "| `guard` | list or `all` | `all` |" in text
+
+
+def test_the_guides_example_is_a_run_file(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text(EXAMPLE)
+    assert read_run_file(tmp_path / "run.yaml").run == "mine"

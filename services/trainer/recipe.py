@@ -22,7 +22,7 @@ class Recipe(BaseModel):
     train_vision: bool = Field(False, description="train the vision tower in full, at the projector's learning rate")
     epochs: float = Field(3.0, gt=0, description="passes over the records")
     max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps, whatever the epochs")
-    batch_size: int = Field(64, ge=1, description="records per step and device")
+    batch_size: int = Field(16, ge=1, description="records per step and device")
     gradient_accumulation: int = Field(1, ge=1, description="batches per optimizer step")
     scheduler: Literal["cosine", "linear", "constant_with_warmup"] = Field("cosine", description="after warm-up")
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="share of the steps in which the learning rate rises")

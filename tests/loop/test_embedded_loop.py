@@ -80,7 +80,7 @@ def finished(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_run_goes_through_its_rounds_and_tells_them(finished: Path) -> None:
     rounds = numbers(finished, "whole")
     assert [round_["round"] for round_ in rounds] == [0, 1, 2]
-    assert all(sum(round_["bought"].values()) == 40 for round_ in rounds[1:])
+    assert all(30 <= sum(round_["bought"].values()) <= 40 for round_ in rounds[1:])
     assert all(0 <= round_["report"]["overall"]["accuracy"] <= 1 for round_ in rounds)
 
 

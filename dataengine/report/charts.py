@@ -44,7 +44,7 @@ def trend(points: Sequence[Point], chance: float, width: float = 330, height: fl
     return _svg(width, height, label, parts, "trend")
 
 
-def bar(value: float, wanted: float, top: float, width: float = 150, height: float = 14) -> Markup:
+def bar(value: float, wanted: float, top: float, width: float = 90, height: float = 14) -> Markup:
     """A horizontal bar of `value` with a tick at `wanted`, both on a scale that ends at `top`."""
     unit = (width - 2) / top if top > 0 else 0.0
     parts = [Markup('<rect class="fill" x="0" y="3" width="{:.1f}" height="{:.1f}" rx="2"/>').format(

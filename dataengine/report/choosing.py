@@ -68,6 +68,11 @@ def accepted_samples(store: Store, view: RunView) -> list[tuple[RoundView, Sampl
     return spread(everything, lambda pair: (pair[1].qtype, pair[0].number), _ACCEPTED, _seed(view, "accepted"))
 
 
+def told(shown: Sequence[tuple[RoundView, Sample]], wanted: int) -> list[tuple[RoundView, Sample]]:
+    """Those of the shown samples whose lineage is told: first the ones with bad cases behind and a checkpoint ahead."""
+    return sorted(shown, key=lambda pair: not (pair[1].lineage.bad_cases and pair[0].scores))[:wanted]
+
+
 def refused_samples(store: Store, view: RunView) -> list[tuple[RoundView, Refusal]]:
     """Some refused samples with their rounds, spread over filters."""
     everything = [(round_, refusal) for round_ in view.rounds for refusal in refusals_of(store, round_)]

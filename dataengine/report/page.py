@@ -40,7 +40,7 @@ def report_page(store: Store, view: RunView, read_picture: ReadPicture) -> str:
             accepted=accepted,
             refused=choosing.refused_samples(store, view),
             filters=sections.filters(view),
-            lineages=[lineage_of(store, view, round_, sample) for round_, sample in accepted[:_LINEAGES]],
+            lineages=[lineage_of(store, view, round_, sample) for round_, sample in choosing.told(accepted, _LINEAGES)],
             provenance=sections.provenance(view),
             in_diagnose=lambda path: thumbnails.of(DIAGNOSE, path),
             draft_of=choosing.draft_of,

@@ -52,6 +52,8 @@ FAST = Curve(start=20, half=80, steep=2.0)
 SLOW = Curve(start=300, half=1500, steep=1.2)
 MIDDLE = Curve(start=500, half=800, steep=1.2)
 FRAGILE = Curve(start=1500, half=300, keeps=0.2)
+SUDDEN = Curve(start=60, half=330, steep=5.0)
+LATER = Curve(start=90, half=600, steep=5.0)
 
 
 def world(**counts: int) -> dict[str, Curve]:
@@ -64,6 +66,8 @@ def world(**counts: int) -> dict[str, Curve]:
         "slow": SLOW,
         "middle": MIDDLE,
         "fragile": FRAGILE,
+        "sudden": SUDDEN,
+        "later": LATER,
     }
     return {f"{kind}-{i}": kinds[kind] for kind, count in counts.items() for i in range(count)}
 
@@ -76,6 +80,7 @@ WORLDS: Mapping[str, Mapping[str, Curve]] = {
     "fast and slow (4 done, 3 fast, 2 slow)": world(done=4, fast=3, slow=2),
     "all alike (9 middle)": world(middle=9),
     "some are forgotten (2 done, 3 fragile, 2 fast, 2 stuck)": world(done=2, fragile=3, fast=2, stuck=2),
+    "thresholds (3 done, 2 sudden, 2 later, 2 stuck)": world(done=3, sudden=2, later=2, stuck=2),
 }
 
 

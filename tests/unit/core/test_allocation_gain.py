@@ -16,8 +16,9 @@ from dataengine.core.allocation import (
     expected_gain,
     weights,
 )
-from dataengine.core.allocation.learning import Belief, Curve, beliefs, purchase
-from dataengine.core.allocation.learning import expected_gain as expected
+from dataengine.core.allocation.curves import Curve, PowerCurve, ThresholdCurve, family
+from dataengine.core.allocation.learning import Belief, beliefs
+from dataengine.core.allocation.purchase import purchase
 
 ASKED = 200
 
@@ -69,7 +70,7 @@ def test_of_two_types_that_gained_alike_the_one_that_cost_less_gets_more() -> No
 def test_noise_does_not_pass_for_learning() -> None:
     steady = {f"t{i}": (0.5, 0.58, 300) for i in range(6)}
     believed = beliefs(two_rounds(lucky=(0.5, 0.62, 300), **steady), unit=300.0)
-    remaining = {name: belief.remaining(0.0, 300.0) for name, belief in believed.items()}
+    remaining = {name: belief.remaining(0.0, [300.0])[0] for name, belief in believed.items()}
     assert 0.38 / 0.5 < remaining["lucky"] < remaining["t0"]
 
 
@@ -106,20 +107,44 @@ def test_the_purchase_spends_the_budget_and_no_exchange_would_do_better(
     room = {str(i): value for i, value in enumerate(headroom)}
     stock = {name: float(n) for name, n in zip(room, held, strict=False)}
     draw = random.Random(seed)
-    believed = {name: Belief([Curve(draw.uniform(10, 1000), draw.uniform(0.01, 2))], [1.0]) for name in room}
+    believed = {name: Belief([PowerCurve(draw.uniform(10, 1000), draw.uniform(0.01, 2))], [1.0]) for name in room}
     bought = purchase(room, believed, stock, float(budget))
     assert sum(bought.values()) == pytest.approx(budget, rel=1e-6)
-    step = budget / 200
-    last = [expected(room, believed, stock, name, bought[name] - step, step) for name in room if bought[name] > 0]
-    following = [expected(room, believed, stock, name, bought[name], step) for name in room]
+    step = budget / 60
+
+    def error(name: str, count: float) -> float:
+        return room[name] * believed[name].remaining(stock[name], [count])[0]
+
+    last = [error(name, bought[name] - step) - error(name, bought[name]) for name in room if bought[name] > 0]
+    following = [error(name, bought[name]) - error(name, bought[name] + step) for name in room]
     assert min(last) >= max(following) - 1e-9
+
+
+@given(unit=st.floats(1.0, 1000.0), samples=st.lists(st.floats(0.0, 1e5), min_size=2, max_size=6))
+def test_errors_never_rise_along_a_curve_and_nothing_is_left_out_at_its_beginning(
+    unit: float, samples: list[float]
+) -> None:
+    known = family(unit)
+    assert sum(known.prior) == pytest.approx(1.0)
+    for curve in known.curves:
+        assert curve.remaining(0.0) == 1.0
+        left = [curve.remaining(n) for n in sorted(samples)]
+        assert left == sorted(left, reverse=True)
+
+
+def test_a_threshold_is_crossed_in_one_stretch_or_not_begun() -> None:
+    steady: Curve = PowerCurve(100.0, 0.5)
+    believed = {"jump": Belief([ThresholdCurve(300.0, 6.0)], [1.0]), "steady": Belief([steady], [1.0])}
+    room, none = {"jump": 0.5, "steady": 0.2}, {"jump": 0.0, "steady": 0.0}
+    assert purchase(room, believed, none, 600.0)["jump"] > 300.0
+    assert purchase(room, believed, none, 100.0)["jump"] == 0.0
 
 
 def test_the_published_rules_are_limits_of_the_purchase() -> None:
     errors, none = {"a": 0.64, "b": 0.16}, {"a": 0.0, "b": 0.0}
     shares = []
     for exponent in (1e-4, 1.0):
-        believed = dict.fromkeys(errors, Belief([Curve(1.0, exponent)], [1.0]))
+        believed = dict.fromkeys(errors, Belief([PowerCurve(1.0, exponent)], [1.0]))
         bought = purchase(errors, believed, none, 1e6)
         shares.append(bought["a"] / bought["b"])
     assert shares == pytest.approx([0.64 / 0.16, math.sqrt(0.64 / 0.16)], rel=0.03)
@@ -127,7 +152,7 @@ def test_the_published_rules_are_limits_of_the_purchase() -> None:
 
 def test_a_type_seen_to_learn_is_believed_to_learn_on() -> None:
     believed = beliefs(two_rounds(stuck=(0.3, 0.3, 300), paying=(0.3, 0.6, 300), new=(0.3, 0.3, 0)), unit=300.0)
-    after = {name: belief.remaining(300.0 if name != "new" else 0.0, 300.0) for name, belief in believed.items()}
+    after = {name: belief.remaining(300.0 if name != "new" else 0.0, [300.0])[0] for name, belief in believed.items()}
     assert after["paying"] < after["stuck"]
     assert after["new"] < after["stuck"]
 
@@ -144,6 +169,6 @@ def test_missing_flips_make_a_gain_less_certain() -> None:
     apart = DiagnoseHistory(points, points[-1])
     contrasts = []
     for history in (paired, apart):
-        remaining = {name: belief.remaining(0.0, 300.0) for name, belief in beliefs(history, 300.0).items()}
+        remaining = {name: belief.remaining(0.0, [300.0])[0] for name, belief in beliefs(history, 300.0).items()}
         contrasts.append(remaining["b"] - remaining["a"])
     assert contrasts[0] > contrasts[1] > 0

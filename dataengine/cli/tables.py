@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich import box
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.table import Table
 from rich.text import Text
 
@@ -14,11 +16,27 @@ from dataengine.wire.documents import AnalysisDoc
 
 _STYLES = {"better": "bold green", "worse": "bold red", "open": ""}
 _CHART_WIDTH = 21
+_COLUMNS_WITH_CHART = 100
 
 
 def run_table(view: RunView, split: Split = Split.REPORT) -> RenderableType:
     """Per question type and round: samples bought, n, accuracy with its interval (also drawn), and the change against
-    round 0 with its paired test; below it, how to read it. Fits 100 columns."""
+    round 0 with its paired test; below it, how to read it. Fits 100 columns, and 80 without the drawing."""
+    return _RunTable(view, split)
+
+
+@dataclass(frozen=True, slots=True)
+class _RunTable:
+    """The table, which leaves its drawing out where there is no room for it."""
+
+    view: RunView
+    split: Split
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield _run_table(self.view, self.split, drawn=options.max_width >= _COLUMNS_WITH_CHART)
+
+
+def _run_table(view: RunView, split: Split, *, drawn: bool) -> RenderableType:
     scored = [round_ for round_ in view.rounds if split in round_.scores]
     if not scored:
         return Text.assemble(("Run ", ""), (view.run, "bold"), f": {view.state}. No checkpoint has been scored yet.")
@@ -26,27 +44,30 @@ def run_table(view: RunView, split: Split = Split.REPORT) -> RenderableType:
     table.add_column("Question type", no_wrap=True, max_width=23, overflow="ellipsis")
     for name in ("Round", "Bought", "n", "Accuracy", "95 % int."):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(_axis(), no_wrap=True, width=_CHART_WIDTH)
+    if drawn:
+        table.add_column(_axis(), no_wrap=True, width=_CHART_WIDTH)
     table.add_column("Change", justify="right", no_wrap=True)
     table.add_column("p", justify="right", no_wrap=True)
-    _add_group(table, view, scored, split, None)
+    _add_group(table, view, scored, split, None, drawn)
     for name in view.types:
-        _add_group(table, view, scored, split, name)
+        _add_group(table, view, scored, split, name, drawn)
     return Group(_headline(view, split), Text(), table, Text(), _legend(view, scored, split))
 
 
 def history_table(view: RunView) -> RenderableType:
     """Per round: what was bought and refused, both splits' overall scores and the time; below it, what was decided
-    and why, and the weights that the next round's samples were bought by. Fits 100 columns."""
+    and why, and the weights that the next round's samples were bought by. Fits 80 columns."""
     table = _plain_table()
-    for name in ("Round", "Bought", "Refused", "Diagnose", "Report", "Change", "p", "Time"):
+    for name in ("Round", "Bought", "Refused", "Diagnose %", "Report %", "Change", "p", "Time"):
         table.add_column(name, justify="right", no_wrap=True)
     for round_ in view.rounds:
         table.add_row(*_history_row(view, round_))
     return Group(_headline(view, Split.REPORT), Text(), table, Text(), _decisions(view))
 
 
-def _add_group(table: Table, view: RunView, scored: list[RoundView], split: Split, name: str | None) -> None:
+def _add_group(
+    table: Table, view: RunView, scored: list[RoundView], split: Split, name: str | None, drawn: bool
+) -> None:
     """The rows of one question type, or of all together if `name` is None."""
     shown = [(r, r.scores[split].overall if name is None else r.scores[split].by_type.get(name)) for r in scored]
     title = name or "All"
@@ -61,7 +82,7 @@ def _add_group(table: Table, view: RunView, scored: list[RoundView], split: Spli
             str(score.n),
             percent(score.accuracy),
             Text(interval(score.interval), style="dim"),
-            _drawn(score, _STYLES[verdict(score.change, view.level)]),
+            *([_drawn(score, _STYLES[verdict(score.change, view.level)])] if drawn else []),
             *_change(score, view),
         )
         title = ""
@@ -137,7 +158,7 @@ def _history_row(view: RunView, round_: RoundView) -> list[Text]:
         if split not in round_.scores:
             return Text("–", style="dim")
         score = round_.scores[split].overall
-        return Text(f"{percent(score.accuracy)} [{interval(score.interval)}]")
+        return Text(f"{100 * score.accuracy:.1f} [{interval(score.interval)}]")
 
     report = round_.scores.get(Split.REPORT)
     change, p = _change(report.overall, view) if report is not None else (Text(""), Text(""))

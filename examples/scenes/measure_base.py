@@ -3,7 +3,7 @@
     python -m examples.scenes.measure_base --sizes 250 500 1000 2000 5000 --types 4 5 6 7 9
 
 Samples are the world's own questions about the pool, not a teacher's; the recipe is the trainer's default.
-Writes `base/curves.json` after every cell and goes on from it; other weights, recipe or replay begin anew.
+Writes `curves.json` (not into `base/`, whose files are digested as the weights) after every cell and goes on from it; other weights, recipe or replay begin anew.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--world", type=Path, default=HERE / "world")
     parser.add_argument("--base", type=Path, default=HERE / "base")
-    parser.add_argument("--out", type=Path, default=HERE / "base" / "curves.json")
+    parser.add_argument("--out", type=Path, default=HERE / "curves.json")
     parser.add_argument("--sizes", type=int, nargs="*", default=[250, 500, 1000, 2000])
     parser.add_argument("--types", type=int, nargs="*", default=[4, 5, 6, 7, 9])
     parser.add_argument("--mixed", type=int, nargs="*", default=[], help="runs of so many samples of all given types")

@@ -3,7 +3,8 @@
     python -m examples.scenes.measure_base --sizes 250 500 1000 2000 5000 --types 4 5 6 7 9
 
 Samples are the world's own questions about the pool, not a teacher's; the recipe is the trainer's default.
-Writes `curves.json` (not into `base/`, whose files are digested as the weights) after every cell and goes on from it; other weights, recipe or replay begin anew.
+Writes `curves.json` (not into `base/`, whose files are digested as the weights) after every cell and goes on from
+it; other weights, recipe or replay begin anew.
 """
 
 from __future__ import annotations

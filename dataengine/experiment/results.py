@@ -151,8 +151,10 @@ def _efficiency_rows(results: Results) -> list[str]:
         f"{_samples(e.to_match_target)} (95 %: {_samples(e.to_match_target_interval.low)} to "
         f"{_samples(e.to_match_target_interval.high)}); `{target}` reaches what `{e.control}` has at equal budget with "
         f"{_samples(e.target_to_match)}: {_times(e.ratio)} (95 %: {_times(e.ratio_interval.low)} to "
-        f"{_times(e.ratio_interval.high)})."
+        f"{_times(e.ratio_interval.high)}). After {points[-1].samples:.0f} samples `{e.control}` has "
+        f"{_mean(points[-1].accuracy, points[-1].interval)}."
         for e in results.decisive.efficiencies
+        for points in [results.decisive.curves[e.control]]
     ]
 
 

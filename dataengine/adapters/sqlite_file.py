@@ -50,7 +50,7 @@ class SqliteFile:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(self._connection)
-            except BaseException:
+            except BaseException:  # whatever ends the work, its transaction must not stay open
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")

@@ -97,9 +97,9 @@ class Worker:
             while not waiting.done():
                 await asyncio.wait({waiting, *open_tasks}, return_when=asyncio.FIRST_COMPLETED)
                 _reap(open_tasks)
-        except BaseException:
-            waiting.cancel()
-            raise
+        finally:
+            if not waiting.done():
+                waiting.cancel()
         return waiting.result()
 
     async def _process(self, delivery: Delivery) -> None:

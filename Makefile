@@ -25,7 +25,7 @@ demo: setup       ## Run the closed loop on the embedded default; again after an
 	@$(BIN)/dataengine run examples/scenes/run.yaml
 
 test: setup       ## Run the tests
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup       ## Style, types, import contracts, drift of generated code
 	@$(BIN)/ruff check .

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
-class Missing(RuntimeError):
+class MissingToolError(RuntimeError):
     """A tool or a right that this machine lacks: says what, and how to get it. Tests that need it are skipped."""
 
 
-class DidNotStart(RuntimeError):
+class DidNotStartError(RuntimeError):
     """A server ended or stayed silent while it was waited for; carries the end of its log."""
 
 
@@ -29,10 +29,10 @@ def cache_folder(name: str) -> Path:
 
 
 def need(tool: str, advice: str) -> str:
-    """The path of a command. Raises Missing with the advice where there is none."""
+    """The path of a command. Raises MissingToolError with the advice where there is none."""
     found = shutil.which(tool)
     if found is None:
-        raise Missing(f"{tool} is not installed: {advice}")
+        raise MissingToolError(f"{tool} is not installed: {advice}")
     return found
 
 
@@ -63,7 +63,7 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, timeout: float = 60.0) -> Server:
-        """Start and wait until ready. Raises DidNotStart."""
+        """Start and wait until ready. Raises DidNotStartError."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -79,7 +79,7 @@ class Server:
             if self.process.poll() is not None or time.monotonic() > end:
                 how = f"ended with {self.process.poll()}" if self.process.poll() is not None else "is not ready"
                 self.kill()
-                raise DidNotStart(f"{self.name} {how}; {self.log} ends with:\n{tail(self.log)}")
+                raise DidNotStartError(f"{self.name} {how}; {self.log} ends with:\n{tail(self.log)}")
             time.sleep(0.05)
         return self
 

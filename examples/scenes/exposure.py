@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SHARES: Mapping[str, float] = {
-    "about": 0.18,
-    "cell": 0.12,
-    "compared": 0.05,
-    "q1": 0.12,
-    "q2": 0.10,
-    "q3": 0.14,
-    "q4": 0.07,
-    "q5": 0.13,
-    "q6": 0.05,
-    "q8": 0.015,
+    "about": 0.15,
+    "cell": 0.07,
+    "compared": 0.28,
+    "present": 0.04,
+    "q1": 0.06,
+    "q2": 0.07,
+    "q3": 0.08,
+    "q4": 0.05,
+    "q5": 0.18,
+    "q8": 0.02,
 }
-"""Shares of the short tasks of the last stage (`train_language.turn` says what each is). Text (q9) and interaction (q7)
-are shown in whole-picture descriptions only. Replay draws from the same shares."""
+"""Shares of the short tasks of the last stage (`facts.turn` says what each is). Relation (q6) is told in comparisons
+but never asked; interaction (q7) and text (q9) are shown in whole-picture descriptions only. Replay draws from it too."""

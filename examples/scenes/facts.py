@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from examples.scenes.questions import ask, relation
-from examples.scenes.scene import CELLS, PLACE_PHRASES, Scene
+from examples.scenes.scene import CELLS, KINDS, PLACE_PHRASES, Scene
 
 LETTER_SUFFIX = "Answer with the option's letter from the given choices directly."
 
@@ -38,7 +38,14 @@ def compared(scene: Scene, rng: random.Random) -> Turn | None:
     if not pairs:
         return None
     first, second, where = rng.choice(pairs)
-    return f"Compare the {first.kind} and the {second.kind}.", f"the {first.kind} is {where}."
+    return f"Compare the {first.kind} and the {second.kind}.", f"it is {where}."
+
+
+def present(scene: Scene, rng: random.Random) -> Turn:
+    """Whether the picture has an object of a kind; half of the answers are yes."""
+    here = rng.random() < 0.5
+    kind = rng.choice(sorted(kind for kind in KINDS if (kind in scene.counts) == here))
+    return f"Is there a {kind} in the picture?", "yes" if here else "no"
 
 
 def cell(scene: Scene, rng: random.Random) -> Turn:
@@ -50,7 +57,8 @@ def cell(scene: Scene, rng: random.Random) -> Turn:
 def turn(task: str, scene: Scene, rng: random.Random) -> Turn | None:
     """One question or instruction of the task with its answer; None where the scene has none.
 
-    Tasks: describe, about, cell, compared; q1 to q9: the question types; l1 to l9: the same with lettered options.
+    Tasks: describe, about, cell, compared, present; q1 to q9: the question types;
+    l1 to l9: the same with lettered options.
     """
     if task == "describe":
         return description(scene)
@@ -60,6 +68,8 @@ def turn(task: str, scene: Scene, rng: random.Random) -> Turn | None:
         return cell(scene, rng)
     if task == "compared":
         return compared(scene, rng)
+    if task == "present":
+        return present(scene, rng)
     asked = ask(scene, int(task[1:]), rng)
     if asked is None:
         return None

@@ -28,14 +28,7 @@ HELD_OUT = 1000
 """The last so many base pictures are not trained on; progress is measured on them."""
 
 DESCRIBE = Stage("describe", steps=650, lr=2e-3, short=0, long=48, shares={})
-QUESTIONS = Stage(
-    "questions",
-    steps=1250,
-    lr=1.5e-3,
-    short=192,
-    long=16,
-    shares=SHARES,
-)
+QUESTIONS = Stage("questions", steps=3000, lr=1.5e-3, short=192, long=8, shares=SHARES)
 
 
 def main() -> None:

@@ -18,7 +18,6 @@ from pathlib import Path
 from dataengine.adapters.annotations.teacher import AnnotationTeacher
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.adapters.inprocess_student import AnswersQuestions, InprocessStudent
-from dataengine.adapters.openai_teacher import OpenAITeacher
 from dataengine.adapters.sqlite_bus import SqliteBus
 from dataengine.adapters.sqlite_ledger import SqliteLedger
 from dataengine.adapters.subprocess_jobs import SubprocessJobs
@@ -141,6 +140,8 @@ def teacher_of(section: TeacherSection) -> Teacher:
     """The teacher that the run file asks for. Raises ConfigurationError if its key is not set."""
     if section.kind == "annotations":
         return AnnotationTeacher(section.error_rate)
+    from dataengine.adapters.openai_teacher import OpenAITeacher  # takes a second: only where it teaches
+
     return OpenAITeacher.from_section(section)
 
 

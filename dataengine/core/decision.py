@@ -89,23 +89,34 @@ class Decision:
     rest_reason: RestReason | None = None
 
 
-def promote(overall: ReportComparison, guarded: Mapping[str, ReportComparison], alpha: float = 0.05) -> Promotion:
+def promote(
+    overall: ReportComparison,
+    guarded: Mapping[str, ReportComparison],
+    guarded_since_base: Mapping[str, ReportComparison] | None = None,
+    alpha: float = 0.05,
+) -> Promotion:
     """Whether a checkpoint replaces the best: better overall, and no guarded type worse.
 
-    `overall` and `guarded` compare it with the best so far on the report split. Better: gained > lost and exact
-    McNemar p <= alpha. Worse: lost > gained and p <= alpha after Holm's adjustment over the guarded types, so that
-    guarding many types does not block a promotion by chance.
+    `overall` and `guarded` compare it with the best so far on the report split, `guarded_since_base` with the untouched
+    base, so that many losses too small to be seen one by one cannot add up. Better: gained > lost and exact McNemar
+    p <= alpha. Worse: lost > gained and p <= alpha after Holm's adjustment over the guarded types, so that guarding many
+    types does not block a promotion by chance.
     """
-    adjusted = holm({name: comparison.p for name, comparison in guarded.items()})
-    regressed = tuple(
-        name for name, comparison in guarded.items() if comparison.lost > comparison.gained and adjusted[name] <= alpha
-    )
+    regressed = _worse(guarded, alpha)
+    drifted = tuple(name for name in _worse(guarded_since_base or {}, alpha) if name not in regressed)
     change = f"{overall.gained} gained, {overall.lost} lost of {overall.n}, p = {overall.p:.2g}"
     if overall.gained <= overall.lost or overall.p > alpha:
-        return Promotion(False, f"not better overall ({change})", regressed)
+        return Promotion(False, f"not better overall ({change})", (*regressed, *drifted))
     if regressed:
-        return Promotion(False, f"better overall ({change}), but worse at {', '.join(regressed)}", regressed)
+        return Promotion(False, f"better overall ({change}), but worse at {', '.join(regressed)}", (*regressed, *drifted))
+    if drifted:
+        return Promotion(False, f"better overall ({change}), but worse than the base at {', '.join(drifted)}", drifted)
     return Promotion(True, f"better overall ({change}), no guarded type worse")
+
+
+def _worse(guarded: Mapping[str, ReportComparison], alpha: float) -> tuple[str, ...]:
+    adjusted = holm({name: comparison.p for name, comparison in guarded.items()})
+    return tuple(name for name, one in guarded.items() if one.lost > one.gained and adjusted[name] <= alpha)
 
 
 def weak_types(scores: Mapping[str, DiagnoseScore], tolerated: float, alpha: float) -> tuple[str, ...]:

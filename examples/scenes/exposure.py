@@ -17,4 +17,4 @@ SHARES: Mapping[str, float] = {
     "q8": 0.02,
 }
 """Shares of the short tasks of the last stage (`facts.turn` says what each is). Relation (q6) is told in comparisons
-but never asked; interaction (q7) and text (q9) are shown in whole-picture descriptions only. Replay draws from it too."""
+but never asked; interaction (q7) and text (q9) are shown in whole-picture descriptions only. Replay draws so too."""

@@ -58,7 +58,7 @@ class AnalyzerHandler:
             )
         past = Past.read(self._store, event.run, event.round)
         against_base, against_best = self._comparisons(past, evaluation)
-        promotion = _promotion(against_best, config)
+        promotion = _promotion(against_best, against_base, config)
         best, best_round = _best(past, promotion, event)
         current = event.round if config.training.start == "base" else best_round
         history = diagnose_history(self._store, past, event.round, evaluation, current, config)
@@ -110,7 +110,9 @@ class AnalyzerHandler:
         return without_near_duplicates(wrong_answers(predictions), config.analysis.similarity, seed)
 
 
-def _promotion(against_best: Mapping[str, Comparison], config: RunFile) -> Promotion:
+def _promotion(
+    against_best: Mapping[str, Comparison], against_base: Mapping[str, Comparison], config: RunFile
+) -> Promotion:
     if not against_best:
         return Promotion(True, "the first checkpoint of the run")
     guard = config.analysis.guard
@@ -121,8 +123,13 @@ def _promotion(against_best: Mapping[str, Comparison], config: RunFile) -> Promo
             f"analysis.guard names what is no question type of the report split: {', '.join(unknown)}",
             todo=f"Use some of {', '.join(name for name in against_best if name != OVERALL)}, or all",
         )
-    compared = {name: ReportComparison(c.n, c.gained, c.lost) for name, c in against_best.items()}
-    return promote(compared[OVERALL], {name: compared[name] for name in names}, config.analysis.alpha)
+    best, base = _counted(against_best), _counted(against_base)
+    since_base = {name: base[name] for name in names}
+    return promote(best[OVERALL], {name: best[name] for name in names}, since_base, config.analysis.alpha)
+
+
+def _counted(compared: Mapping[str, Comparison]) -> dict[str, ReportComparison]:
+    return {name: ReportComparison(c.n, c.gained, c.lost) for name, c in compared.items()}
 
 
 def _best(past: Past, promotion: Promotion, event: EvalDone) -> tuple[ArtifactRef, int]:

@@ -107,3 +107,12 @@ def test_guarding_many_types_does_not_block_a_promotion_by_chance() -> None:
     assert unlucky.p < 0.05
     guarded = {f"t{i}": ReportComparison(50, 5, 3) for i in range(8)} | {"unlucky": unlucky}
     assert promote(ReportComparison(450, 60, 20), guarded).promoted
+
+
+def test_losses_too_small_to_be_seen_one_by_one_add_up_against_the_base() -> None:
+    since_best, since_base = {"a": ReportComparison(150, 1, 5)}, {"a": ReportComparison(150, 3, 21)}
+    assert promote(ReportComparison(450, 60, 20), since_best, {"a": ReportComparison(150, 1, 5)}).promoted
+    promotion = promote(ReportComparison(450, 60, 20), since_best, since_base)
+    assert not promotion.promoted
+    assert promotion.regressed == ("a",)
+    assert "worse than the base at a" in promotion.reason

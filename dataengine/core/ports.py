@@ -122,7 +122,10 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AskStudent:
-    """One question to the student: the picture's bytes, the prompt's text, how to answer, and the choices to rank."""
+    """One question to the student: the picture's bytes, the prompt's text, how to answer, and the choices to rank.
+
+    An empty `picture` asks without one: the family's prompt then has no place for a picture.
+    """
 
     question_id: str
     picture: bytes

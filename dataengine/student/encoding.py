@@ -22,9 +22,15 @@ class Encoded:
     labels: list[int]
 
 
-def encode(family: Family, tokenizer: PreTrainedTokenizerBase, turns: Sequence[tuple[str, str | None]]) -> Encoded:
+def encode(
+    family: Family,
+    tokenizer: PreTrainedTokenizerBase,
+    turns: Sequence[tuple[str, str | None]],
+    *,
+    pictured: bool = True,
+) -> Encoded:
     """Encode the family's prompt piece by piece, so that an answer's tokens do not depend on what precedes them."""
-    pieces = family.prompt(turns)
+    pieces = family.prompt(turns, pictured=pictured)
     encoded = tokenizer([p.text for p in pieces], add_special_tokens=False)["input_ids"]
     ids: list[int] = []
     labels: list[int] = []

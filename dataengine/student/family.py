@@ -66,8 +66,8 @@ class Family(Protocol):
     def pixels(self, picture: Image.Image) -> torch.Tensor:
         """The picture as the tower wants it: float32, (3, height, width)."""
 
-    def prompt(self, turns: Sequence[tuple[str, str | None]]) -> list[Piece]:
-        """The dialogue as text with the picture's places before the first question.
+    def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:
+        """The dialogue as text with the picture's places before the first question, or, not ``pictured``, without any.
 
         A turn is (question, answer); None in the last turn asks for an answer: the text then ends where it begins.
         """

@@ -71,11 +71,12 @@ class TinyLlava:
         array = np.asarray(small, dtype=np.float32) / 127.5 - 1.0
         return torch.from_numpy(array).permute(2, 0, 1).contiguous()
 
-    def prompt(self, turns: Sequence[tuple[str, str | None]]) -> list[Piece]:
+    def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:
         """``<s>USER: <image>\\nquestion ASSISTANT: answer</s>``, further turns appended."""
         pieces: list[Piece] = []
+        places = f"{self.picture_token * self.picture_tokens}\n" if pictured else ""
         for i, (question, answer) in enumerate(turns):
-            head = f"<s>USER: {self.picture_token * self.picture_tokens}\n" if i == 0 else "USER: "
+            head = f"<s>USER: {places}" if i == 0 else "USER: "
             pieces.append(Piece(f"{head}{question} ASSISTANT:"))
             if answer is not None:
                 pieces.append(Piece(f"{answer}</s>", learned=True))

@@ -25,6 +25,8 @@ ASKS = [
     AskStudent("4", BLUE, "what?", AnswerMode.FREE_FORM, max_tokens=6),
     AskStudent("5", BLUE, "what? A. red B. blue", AnswerMode.LETTER),
     AskStudent("6", BLUE, "what?", AnswerMode.LIKELIHOOD, ("red", "blue")),
+    AskStudent("7", b"", "what is red?", AnswerMode.FREE_FORM, max_tokens=6),
+    AskStudent("8", b"", "what is red?", AnswerMode.LIKELIHOOD, ("red", "blue", "in a picture")),
 ]
 
 
@@ -81,6 +83,14 @@ def test_a_corrupt_picture_fails_alone(engine: Engine) -> None:
 def test_what_cannot_be_asked_says_why(engine: Engine, ask: AskStudent, reason: str) -> None:
     (result,) = engine.answer([ask])
     assert isinstance(result, NoAnswer) and reason in result.reason
+
+
+def test_a_question_without_a_picture_is_asked_without_a_place_for_one(engine: Engine) -> None:
+    without, empty = engine.answer([ASKS[7]])[0], engine.answer([replace(ASKS[7], picture=RED)])[0]
+    assert isinstance(without, Answer) and isinstance(empty, Answer)
+    assert without.choice_losses != empty.choice_losses
+    (named,) = engine.answer([replace(ASKS[6], prompt="what is <image> here?")])
+    assert isinstance(named, NoAnswer) and "contains" in named.reason
 
 
 def test_nothing_asked_is_nothing_answered(engine: Engine) -> None:

@@ -15,7 +15,8 @@ from dataengine.student.family import Family, embed
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Token ids up to the answer, the picture's key, and the token ids of each choice to rank (end token included)."""
+    """Token ids up to the answer, the picture's key ("" without a picture), and the token ids of each choice to rank
+    (end token included)."""
 
     ids: tuple[int, ...]
     picture: str
@@ -35,7 +36,7 @@ def _fill(
     model: PreTrainedModel,
     family: Family,
     tokenizer: PreTrainedTokenizerBase,
-    seen: torch.Tensor,
+    seen: torch.Tensor | None,
     prompts: Sequence[Prompt],
 ) -> _Filled:
     ids = padded([p.ids for p in prompts], _pad(tokenizer), left=True).to(model.device)
@@ -43,7 +44,10 @@ def _fill(
     places = torch.arange(ids.shape[1], device=model.device)
     mask = (places >= (ids.shape[1] - lengths).unsqueeze(1)).long()
     picture_id = cast(int, tokenizer.convert_tokens_to_ids(family.picture_token))
-    embeddings = embed(model, ids, picture_id, family.project(model, seen))
+    if seen is None:
+        embeddings: torch.Tensor = model.get_input_embeddings()(ids)
+    else:
+        embeddings = embed(model, ids, picture_id, family.project(model, seen))
     return _Filled(embeddings, mask, (mask.cumsum(1) - 1).clamp(min=0))
 
 
@@ -55,7 +59,7 @@ def generate(
     model: PreTrainedModel,
     family: Family,
     tokenizer: PreTrainedTokenizerBase,
-    seen: torch.Tensor,
+    seen: torch.Tensor | None,
     prompts: Sequence[Prompt],
     max_tokens: int,
 ) -> list[str]:
@@ -83,7 +87,7 @@ def rank(
     model: PreTrainedModel,
     family: Family,
     tokenizer: PreTrainedTokenizerBase,
-    seen: torch.Tensor,
+    seen: torch.Tensor | None,
     prompts: Sequence[Prompt],
 ) -> list[list[float]]:
     """Per prompt, each choice's mean token loss in nats, its end token included. All prompts have equally many choices.

@@ -103,19 +103,20 @@ class Engine:
             return NoAnswer(ask.question_id, f"picture: {refused[ask.picture]}")
         if ask.mode is AnswerMode.LIKELIHOOD and not ask.choices:
             return NoAnswer(ask.question_id, "no choices to rank")
-        prompt = encode(self._family, self._tokenizer, [(ask.prompt, None)]).ids
+        pictured = bool(ask.picture)
+        prompt = encode(self._family, self._tokenizer, [(ask.prompt, None)], pictured=pictured).ids
         choices: tuple[tuple[int, ...], ...] = ()
         if ask.mode is AnswerMode.LIKELIHOOD:
-            choices = tuple(self._answer_ids(ask.prompt, choice) for choice in ask.choices)
+            choices = tuple(self._answer_ids(ask.prompt, choice, pictured) for choice in ask.choices)
         room = max(map(len, choices)) if choices else ask.max_tokens
         if len(prompt) + room > self._longest:
             return NoAnswer(ask.question_id, f"prompt of {len(prompt)} tokens is too long")
-        if prompt.count(self._picture_id) != self._family.picture_tokens:
+        if prompt.count(self._picture_id) != (self._family.picture_tokens if pictured else 0):
             return NoAnswer(ask.question_id, f"the question contains {self._family.picture_token}")
         return _Ready(place, ask, Prompt(tuple(prompt), self._sight.key(ask.picture), choices))
 
-    def _answer_ids(self, question: str, answer: str) -> tuple[int, ...]:
-        encoded: Encoded = encode(self._family, self._tokenizer, [(question, answer)])
+    def _answer_ids(self, question: str, answer: str, pictured: bool) -> tuple[int, ...]:
+        encoded: Encoded = encode(self._family, self._tokenizer, [(question, answer)], pictured=pictured)
         return tuple(label for label in encoded.labels if label >= 0)
 
     def _run(

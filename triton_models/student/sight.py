@@ -30,8 +30,8 @@ class Sight:
         self._eyes: str = ""
 
     def key(self, picture: bytes) -> str:
-        """The picture's digest."""
-        return hashlib.sha256(picture).hexdigest()
+        """The picture's digest; "" where there is no picture."""
+        return hashlib.sha256(picture).hexdigest() if picture else ""
 
     def look(self, model: PreTrainedModel, pictures: Sequence[bytes], eyes: str) -> dict[bytes, str]:
         """See every picture not seen yet; return why for those that cannot be read.
@@ -43,7 +43,7 @@ class Sight:
             self._held, self._eyes = 0, eyes
         refused: dict[bytes, str] = {}
         fresh: list[tuple[str, torch.Tensor]] = []
-        for picture in dict.fromkeys(pictures):
+        for picture in filter(None, dict.fromkeys(pictures)):
             key = self.key(picture)
             if key in self._seen:
                 self._seen.move_to_end(key)
@@ -67,6 +67,7 @@ class Sight:
             _, old = self._seen.popitem(last=False)
             self._held -= old.nbytes
 
-    def seen(self, prompts: Sequence[Prompt]) -> torch.Tensor:
-        """(N, T, V) for pictures that ``look`` has seen in this call."""
-        return torch.stack([self._seen[p.picture] for p in prompts])
+    def seen(self, prompts: Sequence[Prompt]) -> torch.Tensor | None:
+        """(N, T, V) for the N prompts with a picture, which ``look`` has seen in this call; None if there are none."""
+        pictured = [self._seen[p.picture] for p in prompts if p.picture]
+        return torch.stack(pictured) if pictured else None

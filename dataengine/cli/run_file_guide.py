@@ -127,7 +127,7 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if field.is_required():
         return "**required**"
-    if value is None or value in ({}, ""):
+    if value is None or value in ({}, "", ()):
         return "none"
     if isinstance(value, BaseModel):
         return "its keys' defaults"

@@ -45,6 +45,18 @@ class SplitSection(Section):
     """Use only this many questions, drawn with the run's seed and balanced over types."""
 
 
+class UploadSection(Section):
+    """A split whose right answers are not public. Every checkpoint answers it, and instead of a score its test server's
+    file is written into the round's folder, as `uploads/NAME`."""
+
+    name: str | None = None
+    """A benchmark with a test server: vqav2, mmbench, vizwiz. That of the loop if not given."""
+    data: Path
+    """Folder with the benchmark's own files, or the questions file itself."""
+    mode: AnswerMode | None = None
+    """How the student answers; the benchmark's usual way if not given."""
+
+
 class BenchmarkSection(Section):
     """The questions that the student is asked. Give `diagnose` and `report`, or one `data` to be split."""
 
@@ -64,6 +76,8 @@ class BenchmarkSection(Section):
     """Which of the benchmark's scorers reads the answers; its default if not given."""
     type_field: str | None = None
     """Which of the benchmark's classes is the question type; its default if not given."""
+    uploads: tuple[UploadSection, ...] = ()
+    """Splits without public answers, for which every round writes the test server's file instead of a score."""
 
     @model_validator(mode="after")
     def _both_splits_or_one_to_split(self) -> BenchmarkSection:
@@ -245,9 +259,13 @@ def _explain(error: ValidationError) -> str:
 def _with_absolute_paths(section: Any, folder: Path) -> Any:
     if isinstance(section, BaseModel):
         fields = type(section).model_fields
+        if isinstance(section, BenchmarkSection) and section.name.endswith((".yaml", ".yml")):
+            section = section.model_copy(update={"name": str(folder / section.name)})
         return section.model_copy(
             update={name: _with_absolute_paths(getattr(section, name), folder) for name in fields}
         )
+    if isinstance(section, tuple):
+        return tuple(_with_absolute_paths(part, folder) for part in section)
     if isinstance(section, Path):
         return folder / section.expanduser()
     return section

@@ -56,20 +56,26 @@ class CheckpointDoc(Document):
 
 
 class Score(Document):
-    """A score in [0, 1] over `n` answered questions, with its 95 % interval."""
+    """A score in [0, 1] over `n` answered questions (or groups that count as one), with its 95 % interval.
+
+    `scale` x `accuracy` is the score in the benchmark's own unit.
+    """
 
     n: int
     accuracy: float
     interval: tuple[float, float]
     unanswered: int = 0
     chance: float = 0.0
+    scale: float = 100.0
 
 
 class SplitScores(Document):
-    """The scores of one split."""
+    """The scores of one split. `summed`: overall is the mean over types (in `unit`: their sum), not over questions."""
 
     overall: Score
     by_type: dict[str, Score]
+    unit: str = "percent"
+    summed: bool = False
 
 
 class HeldOutDoc(Document):
@@ -108,12 +114,31 @@ class EvaluationDoc(Document):
     prompt_digest: str
     seconds: float
     code_version: str
+    uploads: tuple[Upload, ...] = ()
+
+
+class Upload(Document):
+    """The test server's file for a split without public answers, which has no score."""
+
+    benchmark: str
+    questions: int
+    unanswered: int
+    file: ArtifactRef
+
+
+class Unit(Document):
+    """What a score counts: a question, or a group of them (`score` is None unless all were answered)."""
+
+    key: str
+    question_type: str
+    picture: str
+    score: float | None
 
 
 class Prediction(Document):
     """One line of a predictions file: the question, what the student said, and what the scorer made of it.
 
-    `score` is None where the student did not answer; `reason` then says why.
+    `score` is None without an answer; `reason` then says why. `unit` is the group that the question is scored in.
     """
 
     question_id: str
@@ -130,6 +155,7 @@ class Prediction(Document):
     losses: tuple[float, ...] = ()
     answered_by: str = ""
     reason: str = ""
+    unit: Unit | None = None
 
 
 class Comparison(Document):
@@ -270,4 +296,5 @@ def decode_lines(kind: type[D], data: bytes, where: str) -> list[D]:
     return documents
 
 
+EvaluationDoc.model_rebuild()
 PlanDoc.model_rebuild()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import structlog
 
@@ -24,11 +23,20 @@ PARKED = "parked"
 """The topic of events that are set aside with their error."""
 
 
-class Observer(Protocol):
-    """Told of every step of every event, for metrics, and for tests that kill the process at a step."""
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One step of one event: `step` is one of STEPS, or an outcome: republished, parked, retried, failed. `event` and
+    `trace` are None as long as the message has not been decoded."""
 
-    def __call__(self, consumer: str, step: str, topic: str) -> None:
-        """`step` is one of STEPS, or an outcome: republished, parked, retried, failed."""
+    consumer: str
+    step: str
+    topic: str
+    event: Event | None = None
+    trace: Trace | None = None
+
+
+Observer = Callable[[Moment], None]
+"""Told of every step of every event: for metrics and traces, and for tests that kill the process at a step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class Patience:
         return max(at_least, min(self.longest, self.first * 2.0 ** min(failures - 1, 16)))
 
 
-def _unobserved(consumer: str, step: str, topic: str) -> None:
+def _unobserved(moment: Moment) -> None:
     """Nobody watches."""
 
 
@@ -69,7 +77,7 @@ class Worker:
         self._handlers = handlers
         self._concurrency = concurrency
         self._patience = patience
-        self._observe = observer
+        self._observer = observer
         self._log = structlog.get_logger(service=consumer)
 
     async def run(self) -> None:
@@ -102,9 +110,12 @@ class Worker:
                 waiting.cancel()
         return waiting.result()
 
+    def _observe(self, step: str, topic: str, event: Event | None = None, trace: Trace | None = None) -> None:
+        self._observer(Moment(self._consumer, step, topic, event, trace))
+
     async def _process(self, delivery: Delivery) -> None:
         message = delivery.message
-        self._observe(self._consumer, "received", message.topic)
+        self._observe("received", message.topic)
         try:
             event = decode(message)
         except ContractError as error:
@@ -129,7 +140,7 @@ class Worker:
                 return
             except Retryable as error:
                 failures += 1
-                self._observe(self._consumer, "retried", event.topic)
+                self._observe("retried", event.topic, event, trace)
                 await self._wait(error, failures)
 
     async def _wait(self, error: Retryable, failures: int) -> None:
@@ -149,29 +160,29 @@ class Worker:
 
     async def _attempt(self, delivery: Delivery, event: Event, trace: Trace) -> None:
         attempt = await self._ledger.begin(self._consumer, event.event_id)
-        self._observe(self._consumer, "begun", event.topic)
+        self._observe("begun", event.topic, event, trace)
         outputs = attempt.outputs
         if outputs is not None:
-            self._observe(self._consumer, "republished", event.topic)
+            self._observe("republished", event.topic, event, trace)
         else:
             outputs = await self._work(delivery, event, attempt, trace)
             if delivery.lost:
                 return
             done = outputs
             await self._insist(lambda: self._ledger.finish(self._consumer, event.event_id, done))
-            self._observe(self._consumer, "finished", event.topic)
+            self._observe("finished", event.topic, event, trace)
         if outputs:
             following = outputs
             await self._insist(lambda: self._bus.publish(following))
-        self._observe(self._consumer, "published", event.topic)
+        self._observe("published", event.topic, event, trace)
         await delivery.commit()
-        self._observe(self._consumer, "committed", event.topic)
+        self._observe("committed", event.topic, event, trace)
 
     async def _work(self, delivery: Delivery, event: Event, attempt: Attempt, trace: Trace) -> tuple[Message, ...]:
         """What follows from the event; nothing if it had to be parked."""
         if attempt.number > self._patience.attempts:
             tried = f"given up after {self._patience.attempts} attempts that crashed"
-            await self._park(delivery.message, Rejected(tried, where=event.topic))
+            await self._park(delivery.message, Rejected(tried, where=event.topic), event, trace)
             return ()
         try:
             events = await self._handlers[event.topic](event)
@@ -180,20 +191,22 @@ class Worker:
             await asyncio.shield(self._ledger.forgive(self._consumer, event.event_id))
             raise
         except Rejected as error:
-            await self._park(delivery.message, error)
+            await self._park(delivery.message, error, event, trace)
             return ()
         except Exception as error:  # the one broad except: a bug in a handler must not end the service
             self._log.exception("a handler failed", attempt=attempt.number)
-            self._observe(self._consumer, "failed", event.topic)
+            self._observe("failed", event.topic, event, trace)
             if attempt.number >= self._patience.attempts:
                 failed = f"failed {attempt.number} times, at last with {_named(error)}"
-                await self._park(delivery.message, Rejected(failed, where=event.topic))
+                await self._park(delivery.message, Rejected(failed, where=event.topic), event, trace)
                 return ()
             raise _Bug(repr(error), where=event.topic) from error
-        self._observe(self._consumer, "handled", event.topic)
+        self._observe("handled", event.topic, event, trace)
         return messages
 
-    async def _park(self, message: Message, error: Exception) -> None:
+    async def _park(
+        self, message: Message, error: Exception, event: Event | None = None, trace: Trace | None = None
+    ) -> None:
         headers = {
             **message.headers,
             "parked_by": self._consumer,
@@ -203,7 +216,7 @@ class Worker:
         }
         parked = [Message(PARKED, message.key, message.value, headers)]
         await self._insist(lambda: self._bus.publish(parked))
-        self._observe(self._consumer, PARKED, message.topic)
+        self._observe(PARKED, message.topic, event, trace)
         self._log.error("parked", topic=message.topic, error=str(error))
 
 

@@ -43,10 +43,12 @@ MAX_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """A W3C trace context: the trace that a chain of events shares, and the span that published this one."""
+    """A W3C trace context: the trace that a chain of events shares, the span that published this one, and the span that
+    it followed from, where that is known."""
 
     trace_id: str
     span_id: str
+    parent_id: str = ""
 
     @classmethod
     def start(cls) -> Trace:
@@ -63,7 +65,7 @@ class Trace:
 
     def child(self) -> Trace:
         """The same trace, a new span."""
-        return Trace(self.trace_id, secrets.token_hex(8))
+        return Trace(self.trace_id, secrets.token_hex(8), self.span_id)
 
     @property
     def header(self) -> str:

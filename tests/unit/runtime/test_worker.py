@@ -12,7 +12,7 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.events import CheckpointReady, EvalDone, Event
 from dataengine.core.ports import Message
-from dataengine.runtime.worker import PARKED, STEPS, Patience, Worker
+from dataengine.runtime.worker import PARKED, STEPS, Moment, Patience, Worker
 from dataengine.wire.events import decode, encode
 
 REF = ArtifactRef("artifact://runs/r/config.json", "0" * 64, 2)
@@ -90,8 +90,8 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("step", STEPS[:-1])
 async def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(loop: Loop, step: str) -> None:
-    def kill(consumer: str, seen: str, topic: str) -> None:
-        if seen == step:
+    def kill(moment: Moment) -> None:
+        if moment.step == step:
             raise Killed
 
     await loop.bus.publish([encode(READY, "test")])

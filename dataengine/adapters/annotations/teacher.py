@@ -31,8 +31,9 @@ class AnnotationTeacher:
 
     async def write(self, request: TeacherRequest) -> TeacherReply:
         """The reply in the format that the prompt asks for. Raises Rejected for a prompt of no known task."""
-        rng = random.Random(derived_seed(request.seed, request.user))
-        err = random.Random(derived_seed(request.seed, "error", request.user)).random() < self._error_rate
+        seed = request.seed % 2**31  # what an endpoint is given of it: behind one, the reply is the same
+        rng = random.Random(derived_seed(seed, request.user))
+        err = random.Random(derived_seed(seed, "error", request.user)).random() < self._error_rate
         text = self._reply(request.user, rng, err=err)
         prompt = request.system + request.user
         return TeacherReply(text, len(prompt.split()), len(text.split()), MODEL)

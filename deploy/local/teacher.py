@@ -1,0 +1,134 @@
+"""The embedded teacher as an OpenAI-compatible server: `python -m deploy.local.teacher --port 8008 --error-rate 0.05`.
+
+It answers chat completions as the annotations teacher answers in-process, from the prompt and its seed alone, so that
+the same run writes the same data here and there. `--latency` makes it as slow as a language model would be, `--failing`
+lets it answer a share of the requests with 429 or 500.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from dataengine.adapters.annotations.teacher import AnnotationTeacher
+from dataengine.core.errors import Rejected
+from dataengine.core.ports import TeacherReply, TeacherRequest
+from deploy.local.server import Server, listens
+
+PATH = "/v1/chat/completions"
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How the server answers: after `latency` seconds, and a share `failing` of the requests with an error."""
+
+    teacher: AnnotationTeacher
+    latency: float = 0.0
+    failing: float = 0.0
+
+
+def request_of(body: dict[str, Any]) -> TeacherRequest:
+    """The request that a chat completion's body asks. Raises KeyError, TypeError or ValueError if it is none."""
+    said = {message["role"]: _text(message["content"]) for message in body["messages"]}
+    return TeacherRequest(said.get("system", ""), said["user"], seed=int(body.get("seed") or 0))
+
+
+def _text(content: str | Sequence[dict[str, Any]]) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(part["text"] for part in content if part["type"] == "text")
+
+
+def completion(reply: TeacherReply, model: str) -> dict[str, Any]:
+    """The chat completion that holds a reply."""
+    message = {"role": "assistant", "content": reply.text}
+    used = {"prompt_tokens": reply.prompt_tokens, "completion_tokens": reply.completion_tokens}
+    return {
+        "id": "local",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model,
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {**used, "total_tokens": reply.prompt_tokens + reply.completion_tokens},
+    }
+
+
+def handler_of(behaviour: Behaviour) -> type[BaseHTTPRequestHandler]:
+    """The HTTP handler of a server that behaves so."""
+    chance = random.Random(0)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # small answers: without this each waits for the acknowledgement of the headers
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            """Readiness."""
+            self._say(200, {"object": "list", "data": [{"id": "annotations", "object": "model"}]})
+
+        def do_POST(self) -> None:
+            """One chat completion."""
+            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.path != PATH:
+                return self._say(404, {"error": {"message": f"no such path: {self.path}"}})
+            time.sleep(behaviour.latency)
+            if chance.random() < behaviour.failing:
+                return self._say(chance.choice((429, 500, 503)), {"error": {"message": "come again"}})
+            try:
+                body = json.loads(raw)
+                reply = asyncio.run(behaviour.teacher.write(request_of(body)))
+            except (ValueError, KeyError, TypeError, Rejected) as error:
+                return self._say(400, {"error": {"message": str(error)}})
+            return self._say(200, completion(reply, str(body.get("model", ""))))
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Silence: a line per request is of use to nobody."""
+
+        def _say(self, status: int, body: dict[str, Any]) -> None:
+            data = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    return Handler
+
+
+def server(python: str, folder: Path, port: int, *options: str) -> Server:
+    """The teacher as a process of its own, run by `python`."""
+    return Server(
+        name="teacher",
+        address=f"http://127.0.0.1:{port}/v1",
+        command=[python, "-m", "deploy.local.teacher", "--port", str(port), *options],
+        log=folder / "teacher.log",
+        ready=lambda: listens(port),
+        environment={},
+    )
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8008)
+    parser.add_argument("--error-rate", type=float, default=0.0, help="share of replies that are wrong on purpose")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--failing", type=float, default=0.0, help="share of requests answered with 429, 500 or 503")
+    given = parser.parse_args()
+    behaviour = Behaviour(AnnotationTeacher(given.error_rate), given.latency, given.failing)
+    serving = ThreadingHTTPServer((given.host, given.port), handler_of(behaviour))
+    serving.daemon_threads = True
+    serving.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,12 +6,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 
 from dataengine.core.artifacts import ArtifactRef, content_key
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.identity import digest_of, digest_of_file
+from dataengine.core.sweeping import Held
 
 
 class DirectoryStore:
@@ -23,12 +25,12 @@ class DirectoryStore:
 
     def put(self, key: str, data: bytes) -> ArtifactRef:
         """See `Store.put`."""
-        return self._write(content_key(key, digest_of(data)), data)
+        return self._put(content_key(key, digest_of(data)), data)
 
     def put_file(self, key: str, path: Path) -> ArtifactRef:
         """See `Store.put_file`."""
         digest = digest_of_file(path)
-        return self._write(content_key(key, digest), path)
+        return self._put(content_key(key, digest), path)
 
     def claim(self, key: str, data: bytes) -> ArtifactRef:
         """See `Store.claim`."""
@@ -64,6 +66,17 @@ class DirectoryStore:
         found = (path.relative_to(self._root).as_posix() for path in files)
         return iter(sorted(key for key in found if key.startswith(prefix)))
 
+    def held(self, prefix: str) -> Iterator[Held]:
+        """See `Sweepable.held`."""
+        for key in self.keys(prefix):
+            with suppress(FileNotFoundError):
+                stat = self._path(key).stat()
+                yield Held(key, stat.st_size, stat.st_mtime)
+
+    def delete(self, key: str) -> None:
+        """See `Sweepable.delete`. Folders that become empty stay."""
+        self._path(key).unlink(missing_ok=True)
+
     def _path(self, key: str) -> Path:
         path = (self._root / key).resolve()
         if not path.is_relative_to(self._root.resolve()):
@@ -73,6 +86,11 @@ class DirectoryStore:
     def _ref(self, key: str) -> ArtifactRef:
         path = self._path(key)
         return ArtifactRef(ArtifactRef.SCHEME + key, digest_of_file(path), path.stat().st_size)
+
+    def _put(self, key: str, data: bytes | Path) -> ArtifactRef:
+        with suppress(FileNotFoundError):
+            os.utime(self._path(key))  # young again: its writer is about to name it
+        return self._write(key, data)
 
     def _write(self, key: str, data: bytes | Path) -> ArtifactRef:
         path = self._path(key)

@@ -9,6 +9,7 @@ import typer
 from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
 from dataengine.cli.exits import FAILED, INTERRUPTED, WRONG_USAGE
 from dataengine.cli.experiment import experiment
+from dataengine.cli.gc import gc
 from dataengine.cli.inspect import export, history, report, status
 from dataengine.cli.lineage import lineage
 from dataengine.cli.publish import publish
@@ -27,6 +28,7 @@ app.command()(run)
 app.command()(publish)
 for look in (status, history, lineage, report, export):
     app.command()(look)
+app.command()(gc)
 app.command()(experiment)
 app.command("benchmarks")(list_benchmarks)
 app.command()(check)

@@ -19,6 +19,7 @@ from services.evaluator.benchmarks.registry import find_benchmark
 from services.evaluator.handler import fingerprints
 from services.evaluator.judging import judge_of
 from services.evaluator.splits import Splits, read_splits
+from services.evaluator.uploads import read_uploads
 from services.generator.filters.registry import find_filter
 from services.trainer.recipe import Recipe
 from services.trainer.records import read_records
@@ -77,9 +78,12 @@ def _benchmark(run: RunFile) -> str:
     benchmark = find_benchmark(run.benchmark.name)
     judge_of(benchmark, run.benchmark.mode, run.benchmark.variant)
     splits = read_splits(benchmark, run.benchmark, run.seed)
-    fingerprints(splits)
+    uploads = read_uploads(run.benchmark, find_benchmark)
+    fingerprints(splits, uploads)
     types = Counter(question.question_type for question in splits.report.questions)
-    return f"{benchmark.title}, {_sizes(splits)}, {len(types)} types, {run.benchmark.mode.value}"
+    parts = [benchmark.title, _sizes(splits), f"{len(types)} types", run.benchmark.mode.value]
+    parts += [f"no public answers, to upload: {upload.name} ({len(upload.asked.questions)})" for upload in uploads]
+    return ", ".join(parts)
 
 
 def _sizes(splits: Splits) -> str:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import InputError
 from dataengine.core.identity import digest_of
 from dataengine.core.ports import AskStudent, Progress, Store, Student
-from dataengine.core.questions import Answer, AnswerMode, NoAnswer, Question, Split
+from dataengine.core.questions import Answer, AnswerMode, NoAnswer, Question
 from dataengine.wire.documents import Prediction, decode_lines, encode_lines
 from services.evaluator.benchmarks.benchmark import Benchmark
 from services.evaluator.judging import Judge
 from services.evaluator.splits import Asked
 
+NOT_PUBLIC = "the right answer is not public"
 STRETCH = 256
 """Questions asked at once: what a kill can lose."""
 
@@ -32,21 +34,23 @@ class Interview:
     checkpoint: ArtifactRef
     family: str
     mode: AnswerMode
-    judge: Judge
+    judge: Judge | None
 
-    async def ask(self, asked: Asked, split: Split) -> list[Prediction]:
+    async def ask(self, asked: Asked, split: str) -> list[Prediction]:
         """Predictions in the order of the questions. What an interrupted evaluation had asked is not asked again."""
-        stage, total = f"evaluate {split.value}", len(asked.questions)
+        return [prediction async for stretch in self.stretches(asked, split) for prediction in stretch]
+
+    async def stretches(self, asked: Asked, split: str) -> AsyncIterator[list[Prediction]]:
+        """The same in pieces, for those who need not hold all of them. Without a judge no prediction has a score."""
+        stage, total = f"evaluate {split}", len(asked.questions)
         self.progress.report(self.keys.run, self.round, stage, 0, total)
-        predictions: list[Prediction] = []
         for start in range(0, total, STRETCH):
             stretch = Asked(asked.questions[start : start + STRETCH], asked.read_picture)
-            predictions += await self._stretch(stretch, split, start // STRETCH)
-            self.progress.report(self.keys.run, self.round, stage, len(predictions), total)
-        return predictions
+            yield await self._stretch(stretch, split, start // STRETCH)
+            self.progress.report(self.keys.run, self.round, stage, start + len(stretch.questions), total)
 
-    async def _stretch(self, asked: Asked, split: Split, number: int) -> list[Prediction]:
-        key = self.keys.round(self.round, f"answers/{split.value}-{number:05d}.jsonl")
+    async def _stretch(self, asked: Asked, split: str, number: int) -> list[Prediction]:
+        key = self.keys.round(self.round, f"answers/{split}-{number:05d}.jsonl")
         done = await asyncio.to_thread(self.store.find, key)
         if done is None:
             asks, refused = await asyncio.to_thread(self._asks, asked)
@@ -66,21 +70,19 @@ class Interview:
         refused: list[NoAnswer] = []
         for question in asked.questions:
             try:
-                picture = asked.read_picture(question.picture)
+                picture = asked.read_picture(question.picture) if question.picture else b""
             except InputError as error:
                 refused.append(NoAnswer(question.question_id, str(error)))
                 continue
             prompt = self.benchmark.prompt(question, self.family, self.mode)
             ask = AskStudent(question.question_id, picture, prompt, self.mode, question.choices)
-            asks.append((ask, digest_of(picture)))
+            asks.append((ask, digest_of(picture) if picture else ""))
         return asks, refused
 
-    def _prediction(
-        self, question: Question, split: Split, answer: Answer | NoAnswer, picture_digest: str
-    ) -> Prediction:
+    def _prediction(self, question: Question, split: str, answer: Answer | NoAnswer, picture_digest: str) -> Prediction:
         common = {
             "question_id": question.question_id,
-            "split": split.value,
+            "split": split,
             "picture": question.picture,
             "picture_digest": picture_digest,
             "question": question.text,
@@ -92,6 +94,8 @@ class Interview:
             return Prediction.model_validate(
                 {**common, "raw": "", "read_as": "", "score": None, "reason": answer.reason}
             )
-        read_as, score = self.judge(question, answer)
+        read_as, score = ("", None) if self.judge is None else self.judge(question, answer)
         said = {"raw": answer.text, "read_as": read_as, "score": score, "losses": answer.choice_losses}
+        if self.judge is None:
+            said["reason"] = NOT_PUBLIC
         return Prediction.model_validate({**common, **said, "answered_by": answer.checkpoint})

@@ -15,12 +15,28 @@ from dataengine.core.ports import Progress, Store, Student
 from dataengine.core.questions import Question, Split
 from dataengine.runtime.runfile import BenchmarkSection, RunFile
 from dataengine.runtime.version import code_version
-from dataengine.wire.documents import CheckpointDoc, EvaluationDoc, HeldOutDoc, Prediction, encode_lines
+from dataengine.wire.documents import (
+    CheckpointDoc,
+    EvaluationDoc,
+    HeldOutDoc,
+    Prediction,
+    SplitScores,
+    encode_lines,
+)
 from services.evaluator.asking import Interview
 from services.evaluator.benchmarks.benchmark import Benchmark
 from services.evaluator.judging import judge_of
-from services.evaluator.scores import split_scores
-from services.evaluator.splits import Splits, check_disjoint, picture_marks, questions_digest, read_splits
+from services.evaluator.scores import Rule, rule_of, split_scores, with_units
+from services.evaluator.splits import (
+    Asked,
+    Splits,
+    check_disjoint,
+    check_not_empty,
+    picture_marks,
+    questions_digest,
+    read_splits,
+)
+from services.evaluator.uploads import UploadSplit, answer_uploads, read_uploads
 
 
 class Evaluator:
@@ -50,28 +66,29 @@ class Evaluator:
         run = await asyncio.to_thread(RunFile.load, self._store, event.config)
         checkpoint = await asyncio.to_thread(CheckpointDoc.load, self._store, event.checkpoint)
         benchmark, keys = self._benchmark_of(run.benchmark.name), RunKeys(event.run)
-        splits, held_out = await asyncio.to_thread(self._prepare, benchmark, run, keys)
+        judge = judge_of(benchmark, run.benchmark.mode, run.benchmark.variant)
+        splits, uploads, held_out = await asyncio.to_thread(self._prepare, benchmark, run, keys)
         interview = Interview(
             self._store, self._student, benchmark, self._progress, keys, event.round, event.checkpoint,
-            checkpoint.family, run.benchmark.mode, judge_of(benchmark, run.benchmark.mode, run.benchmark.variant),
+            checkpoint.family, run.benchmark.mode, judge,
         )  # fmt: skip
-        diagnose = await interview.ask(splits.diagnose, Split.DIAGNOSE)
-        report = await interview.ask(splits.report, Split.REPORT)
-        for name, predictions in (("diagnose", diagnose), ("report", report)):
-            _some_answered(name, predictions)
+        rule = rule_of(benchmark, run.benchmark.mode, run.benchmark.variant)
+        diagnose, diagnose_scores = await _judged(interview, rule, splits.diagnose, Split.DIAGNOSE)
+        report, report_scores = await _judged(interview, rule, splits.report, Split.REPORT)
         return EvaluationDoc(
             run=event.run,
             round=event.round,
             checkpoint=event.checkpoint,
             benchmark=benchmark.name,
             mode=run.benchmark.mode.value,
-            diagnose=split_scores(diagnose),
-            report=split_scores(report),
+            diagnose=diagnose_scores,
+            report=report_scores,
             diagnose_predictions=await self._put(keys.round(event.round, "diagnose.jsonl"), encode_lines(diagnose)),
             report_predictions=await self._put(keys.round(event.round, "report.jsonl"), encode_lines(report)),
             held_out=held_out,
             questions_digest=questions_digest(splits),
             prompt_digest=_prompt_digest(benchmark, splits, checkpoint.family, run.benchmark),
+            uploads=await answer_uploads(interview, uploads),
             seconds=monotonic() - started,
             code_version=code_version(),
         )
@@ -79,31 +96,49 @@ class Evaluator:
     async def _put(self, key: str, data: bytes) -> ArtifactRef:
         return await asyncio.to_thread(self._store.put, key, data)
 
-    def _prepare(self, benchmark: Benchmark, run: RunFile, keys: RunKeys) -> tuple[Splits, ArtifactRef]:
+    def _prepare(
+        self, benchmark: Benchmark, run: RunFile, keys: RunKeys
+    ) -> tuple[Splits, list[UploadSplit], ArtifactRef]:
         """The splits, checked, and the fingerprints of what they hold out, which are made once a run."""
         splits = read_splits(benchmark, run.benchmark, run.seed)
+        uploads = read_uploads(run.benchmark, self._benchmark_of)
         known = self._store.find(keys.held_out)
         if known is None:
-            document = fingerprints(splits)
+            document = fingerprints(splits, uploads)
             known = self._store.claim(keys.held_out, document.encode())
-        return splits, known
+        return splits, uploads, known
 
 
-def fingerprints(splits: Splits) -> HeldOutDoc:
-    """What both splits hold out. Raises InputError if one picture is in both. Broken pictures have no fingerprint."""
-    known = [picture_marks(splits.diagnose), picture_marks(splits.report)]
-    check_disjoint(splits, *known)
-    marks = [mark for pictures in known for mark in pictures.values()]
+def fingerprints(splits: Splits, uploads: Sequence[UploadSplit] = ()) -> HeldOutDoc:
+    """What all splits hold out. Raises InputError if one is empty, or if a picture that steers the loop is in another
+    one too. Broken pictures have no fingerprint."""
+    check_not_empty(splits)
+    steering = picture_marks(splits.diagnose)
+    known = [(splits.diagnose, steering)]
+    for name, asked in (("report", splits.report), *((upload.name, upload.asked) for upload in uploads)):
+        held = picture_marks(asked)
+        check_disjoint(steering, held, name)
+        known.append((asked, held))
+    marks = [mark for _, pictures in known for mark in pictures.values()]
     questions: set[str] = set()
-    for asked, pictures in zip((splits.diagnose, splits.report), known, strict=True):
+    for asked, pictures in known:
         for question in asked.questions:
             if question.picture in pictures:
                 questions |= question_fingerprints(question.text, pictures[question.picture].digest)
+            elif not question.picture:
+                questions |= question_fingerprints(question.text, "")
     return HeldOutDoc(
         pictures=frozenset(mark.digest for mark in marks),
         appearances=frozenset(mark.appearance for mark in marks),
         questions=frozenset(questions),
     )
+
+
+async def _judged(interview: Interview, rule: Rule, asked: Asked, split: Split) -> tuple[list[Prediction], SplitScores]:
+    answered = await interview.ask(asked, split.value)
+    _some_answered(split.value, answered)
+    predictions = await asyncio.to_thread(with_units, rule, asked.questions, answered)
+    return predictions, await asyncio.to_thread(split_scores, rule, asked.questions, predictions)
 
 
 def _prompt_digest(benchmark: Benchmark, splits: Splits, family: str, section: BenchmarkSection) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dataengine.core.errors import ConfigurationError
 from dataengine.core.heldout import normalised_question
 from dataengine.core.questions import Answer, AnswerMode, Question
 from services.evaluator.benchmarks.benchmark import Benchmark
@@ -13,18 +14,27 @@ Judge = Callable[[Question, Answer], Reading]
 
 
 def judge_of(benchmark: Benchmark, mode: AnswerMode, variant: str | None) -> Judge:
-    """The judge of a run: a likelihood ranking and free text about options are judged alike everywhere, everything else
-    as the benchmark's variant says (its default for None). Raises ConfigurationError for an unknown variant."""
+    """The judge of a run: a likelihood ranking is judged alike everywhere, and so is free text where the
+    variant's scorer cannot read it; everything else as the benchmark's variant says (its default for None). Raises
+    ConfigurationError for an unknown variant, and for a mode in which the benchmark is not asked."""
+    chosen = benchmark.variant(variant)
+    if mode not in benchmark.modes:
+        raise ConfigurationError(
+            f"{benchmark.title} is not asked in the mode {mode.value}",
+            where="benchmark.mode",
+            todo=f"Choose one of: {', '.join(known.value for known in benchmark.modes)}",
+        )
     if mode is AnswerMode.LIKELIHOOD:
         return _likeliest
-    scorer = benchmark.judge_for(benchmark.variant(variant))
+    if mode is AnswerMode.FREE_FORM and not benchmark.reads_free_text(chosen):
+        return _same_words
+    scorer = benchmark.judge_for(chosen)
+    return lambda question, answer: scorer(question, answer.text)
 
-    def judge(question: Question, answer: Answer) -> Reading:
-        if mode is AnswerMode.FREE_FORM and question.choices:
-            return _same_words(question, answer)
-        return scorer(question, answer.text)
 
-    return judge
+def right_or_wrong(benchmark: Benchmark, mode: AnswerMode, variant: str | None) -> bool:
+    """Whether every unit of the score is worth 0 or 1: as the variant says, and always where choices are ranked."""
+    return mode is AnswerMode.LIKELIHOOD or benchmark.is_binary(benchmark.variant(variant))
 
 
 def _likeliest(question: Question, answer: Answer) -> Reading:

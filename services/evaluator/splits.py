@@ -35,7 +35,7 @@ def read_splits(benchmark: Benchmark, section: BenchmarkSection, seed: int) -> S
     """The questions of both splits as the run file asks for them. Raises InputError or ConfigurationError."""
     if section.data is not None:
         everything = _scorable(benchmark.read(section.data.data), benchmark)
-        questions = limited(_typed(everything.questions, section), section.data.limit, seed)
+        questions = _chosen(benchmark, everything, section, section.data.limit, seed)
         diagnose, report = halves(questions, section.diagnose_share, seed)
         return Splits(Asked(diagnose, everything.read_picture), Asked(report, everything.read_picture))
     assert section.diagnose is not None
@@ -43,54 +43,75 @@ def read_splits(benchmark: Benchmark, section: BenchmarkSection, seed: int) -> S
     steering = _scorable(benchmark.read(section.diagnose.data), benchmark)
     reported = _scorable(benchmark.read(section.report.data), benchmark)
     return Splits(
-        Asked(limited(_typed(steering.questions, section), section.diagnose.limit, seed), steering.read_picture),
-        Asked(limited(_typed(reported.questions, section), section.report.limit, seed), reported.read_picture),
+        Asked(_chosen(benchmark, steering, section, section.diagnose.limit, seed), steering.read_picture),
+        Asked(_chosen(benchmark, reported, section, section.report.limit, seed), reported.read_picture),
     )
+
+
+def _chosen(
+    benchmark: Benchmark, dataset: Dataset, section: BenchmarkSection, limit: int | None, seed: int
+) -> tuple[Question, ...]:
+    variant = benchmark.variant(section.variant)
+    questions = [question for question in dataset.questions if benchmark.selected(question, variant)]
+    field = section.type_field
+    typed = questions if field is None else [typed_by(question, field) for question in questions]
+    return limited(typed, limit, seed, benchmark.group)
 
 
 def _scorable(dataset: Dataset, benchmark: Benchmark) -> Dataset:
     if not dataset.scorable:
         raise InputError(
-            "the right answers are not public, so that nothing can be diagnosed",
-            where=benchmark.title,
-            todo="Take a split with answers",
+            "the right answers of this split are not public, so that nothing can be diagnosed or compared",
+            where=f"{benchmark.title}, {dataset.files[0]}",
+            todo="Take a split with answers, and name this one under `benchmark.uploads`: every round then writes the "
+            "test server's file for it",
         )
     return dataset
-
-
-def _typed(questions: Sequence[Question], section: BenchmarkSection) -> Sequence[Question]:
-    field = section.type_field
-    return questions if field is None else [typed_by(question, field) for question in questions]
 
 
 def halves(
     questions: Sequence[Question], diagnose_share: float, seed: int
 ) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
-    """Split by picture: no picture has questions in both halves. The same seed gives the same halves."""
-    pictures = sorted({question.picture for question in questions})
-    random.Random(derived_seed("halves", seed)).shuffle(pictures)
-    diagnose = set(pictures[: round(len(pictures) * diagnose_share)])
+    """Split by what is looked at: no picture has questions in both halves, and of questions without a picture no text
+    is asked in both. The same seed gives the same halves."""
+    sights = sorted({_sight(question) for question in questions})
+    random.Random(derived_seed("halves", seed)).shuffle(sights)
+    diagnose = set(sights[: round(len(sights) * diagnose_share)])
     return (
-        tuple(question for question in questions if question.picture in diagnose),
-        tuple(question for question in questions if question.picture not in diagnose),
+        tuple(question for question in questions if _sight(question) in diagnose),
+        tuple(question for question in questions if _sight(question) not in diagnose),
     )
 
 
-def limited(questions: Sequence[Question], limit: int | None, seed: int) -> tuple[Question, ...]:
-    """At most `limit` questions in their old order, drawn in turns from every question type."""
+def _sight(question: Question) -> str:
+    return question.picture or "\x1f".join(("", question.hint, question.text, *sorted(question.choices))).lower()
+
+
+def limited(
+    questions: Sequence[Question],
+    limit: int | None,
+    seed: int,
+    group: Callable[[Question], str] = lambda question: question.question_id,
+) -> tuple[Question, ...]:
+    """At most `limit` questions in their old order, drawn in turns from every question type, of which those with the
+    same `group` stay together."""
     if limit is None or limit >= len(questions):
         return tuple(questions)
-    by_type: dict[str, list[int]] = defaultdict(list)
+    groups: dict[str, list[int]] = defaultdict(list)
     for place, question in enumerate(questions):
-        by_type[question.question_type].append(place)
+        groups[group(question)].append(place)
+    by_type: dict[str, list[list[int]]] = defaultdict(list)
+    for places in groups.values():
+        by_type[questions[places[0]].question_type].append(places)
     draw = random.Random(derived_seed("limit", seed))
-    for places in by_type.values():
-        draw.shuffle(places)
+    for waiting in by_type.values():
+        draw.shuffle(waiting)
     chosen: list[int] = []
-    while len(chosen) < limit:
+    while any(by_type.values()):
         for name in sorted(by_type):
-            if by_type[name] and len(chosen) < limit:
-                chosen.append(by_type[name].pop())
+            places = by_type[name].pop() if by_type[name] else []
+            if len(chosen) + len(places) <= limit:
+                chosen += places
     return tuple(questions[place] for place in sorted(chosen))
 
 
@@ -105,7 +126,7 @@ class Mark:
 def picture_marks(asked: Asked) -> dict[str, Mark]:
     """The mark of every picture by its name. A picture that is missing or does not decode is left out."""
     marks: dict[str, Mark] = {}
-    for name in dict.fromkeys(question.picture for question in asked.questions):
+    for name in dict.fromkeys(question.picture for question in asked.questions if question.picture):
         try:
             data = asked.read_picture(name)
             marks[name] = Mark(digest_of(data), difference_hash(data, name))
@@ -114,18 +135,22 @@ def picture_marks(asked: Asked) -> dict[str, Mark]:
     return marks
 
 
-def check_disjoint(splits: Splits, diagnose: Mapping[str, Mark], report: Mapping[str, Mark]) -> None:
-    """Raise InputError if a split has no questions, or if a picture is in both (by the digests of its bytes)."""
+def check_not_empty(splits: Splits) -> None:
+    """Raise InputError if a split has no questions."""
     for name, asked in (("diagnose", splits.diagnose), ("report", splits.report)):
         if not asked.questions:
             raise InputError(
                 f"the {name} split has no questions", where="benchmark", todo="Check its `data` and `limit`"
             )
+
+
+def check_disjoint(diagnose: Mapping[str, Mark], held: Mapping[str, Mark], other: str) -> None:
+    """Raise InputError if a picture of the split called `other` is in the diagnose split too (by its bytes' digest)."""
     steering = {mark.digest: name for name, mark in diagnose.items()}
-    for name, mark in report.items():
+    for name, mark in held.items():
         if mark.digest in steering:
             raise InputError(
-                f"the picture {name} of the report split is also in the diagnose split, as {steering[mark.digest]}",
+                f"the picture {name} of the {other} split is also in the diagnose split, as {steering[mark.digest]}",
                 where="benchmark",
                 todo="Give splits with different pictures, or one `data` folder to be split by picture",
             )

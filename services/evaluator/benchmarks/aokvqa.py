@@ -41,7 +41,7 @@ class AOkVqa(Benchmark):
     chance_note = "25 % by choice"
     files = (_QUESTIONS, _PICTURES)
     variants = ("choice", "direct", "choice-dataengine", "direct-dataengine")
-    modes = (AnswerMode.LIKELIHOOD, AnswerMode.LETTER, AnswerMode.FREE_FORM)
+    modes = (AnswerMode.LIKELIHOOD, AnswerMode.FREE_FORM)
 
     def read(self, data: Path) -> Dataset:
         """Every entry of the file."""
@@ -91,6 +91,10 @@ class AOkVqa(Benchmark):
     def is_binary(self, variant: str) -> bool:
         """Choices are right or wrong; direct answers are worth thirds."""
         return variant.startswith("choice")
+
+    def reads_free_text(self, variant: str) -> bool:
+        """The direct variants do; the others want a choice's text as it stands."""
+        return variant.startswith("direct")
 
 
 def _given_types(path: Path) -> Mapping[str, str]:

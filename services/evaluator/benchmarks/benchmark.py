@@ -66,7 +66,8 @@ class Unit:
     """What the score counts: a question, or a group of them. `value` is 0 to 1.
 
     `types` are its classes by field ("category": "ocr"); `question_type` is the class the result is broken down by;
-    `cluster` names the picture, for intervals; `questions` is how many of the reported n it stands for.
+    `cluster` names the picture, for intervals; `questions` is how many of the reported n it stands for. `members` are
+    the ids of a group's questions; empty where the unit is the question that `key` names.
     """
 
     key: str
@@ -76,6 +77,7 @@ class Unit:
     answered: bool = True
     questions: int = 1
     types: Mapping[str, str] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
 
 
 class Benchmark:
@@ -85,6 +87,7 @@ class Benchmark:
     `type_fields` names the classes of question the benchmark offers, the default first. The score is `scale` x the
     mean of the units' values, or, with `total` "sum of types", the sum of that over the types. `binary` says whether
     values are 0 or 1 only (then intervals are Wilson's and comparisons McNemar's).
+    `upload_suffix` is the ending of the file that the test server takes, "" where there is none.
     """
 
     name: str
@@ -105,6 +108,7 @@ class Benchmark:
     scale: float = 100.0
     total: Literal["mean", "sum of types"] = "mean"
     binary: bool = True
+    upload_suffix: str = ""
     home: Path | None = None
     """Where the files lie if nobody says; only a user's own benchmark knows."""
 
@@ -135,6 +139,11 @@ class Benchmark:
     def selected(self, question: Question, variant: str) -> bool:
         """Whether the variant asks this question at all."""
         return True
+
+    def group(self, question: Question) -> str:
+        """Questions with equal names are scored together, so that none is drawn without the others. By default the
+        question alone."""
+        return question.question_id
 
     def counted(self, questions: Sequence[Question]) -> int:
         """How many questions these are as the benchmark's publications count them."""
@@ -167,6 +176,11 @@ class Benchmark:
     def is_binary(self, variant: str) -> bool:
         """Whether the variant's scores are 0 or 1 only."""
         return self.binary
+
+    def reads_free_text(self, variant: str) -> bool:
+        """Whether the variant's scorer can read free text. Where it cannot (it looks for letters, or for a choice as it
+        was printed), a run that asks for free text compares it with the words of the right choice."""
+        return True
 
     def upload(self, questions: Sequence[Question], predictions: Mapping[str, str], target: Path) -> None:
         """Write the file that the benchmark's test server takes. Raises ConfigurationError where there is no server."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class MMBench(Benchmark):
     variant_aliases: Mapping[str, str] = {"circular": "exact-matching", "vanilla": "plain"}
     type_fields = ("category", "l2-category")
     modes = (AnswerMode.LETTER, AnswerMode.LIKELIHOOD)
+    upload_suffix = ".xlsx"
 
     def read(self, data: Path) -> Dataset:
         """Every row is a question; pictures stay in the file."""
@@ -97,6 +99,10 @@ class MMBench(Benchmark):
         index = int(question.question_id)
         return not variant.endswith("plain") or group_of(index) == index
 
+    def group(self, question: Question) -> str:
+        """The question that the row is a rotation of."""
+        return str(group_of(int(question.question_id)))
+
     def counted(self, questions: Sequence[Question]) -> int:
         """Groups of rotated rows."""
         return len({group_of(int(question.question_id)) for question in questions})
@@ -104,6 +110,9 @@ class MMBench(Benchmark):
     def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
         """One unit per question: right if every row of its group is. Its type is that of its unrotated row."""
         rows = {int(judgement.question.question_id): judgement for judgement in judgements}
+        members: dict[int, list[str]] = defaultdict(list)
+        for index in rows:
+            members[group_of(index)].append(str(index))
         silent = {group_of(index) for index, judgement in rows.items() if judgement.prediction is None}
         scores = circular_scores({index: judgement.reading.score for index, judgement in rows.items()})
         return [
@@ -114,6 +123,7 @@ class MMBench(Benchmark):
                 value=score,
                 answered=group not in silent,
                 types=types_of(rows[group].question),
+                members=tuple(members[group]),
             )
             for group, score in scores.items()
         ]

@@ -96,6 +96,10 @@ class Mme(Benchmark):
 
         return resolve
 
+    def group(self, question: Question) -> str:
+        """Both questions of a picture."""
+        return question.picture
+
     def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
         """One unit per pair of answers, worth (accuracy + accuracy+) / 2 of the pair."""
         return [unit for rows in _by_task(judgements).values() for unit in _task_units(rows, variant)]
@@ -211,4 +215,5 @@ def _task_units(rows: Sequence[Judgement], variant: str) -> Iterator[Unit]:
             answered=all(row.prediction is not None for row in pair),
             questions=len(pair),
             types={"task": pair[0].question.question_type},
+            members=tuple(row.question.question_id for row in pair),
         )

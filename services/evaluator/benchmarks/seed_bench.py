@@ -74,6 +74,10 @@ class SeedBench(Benchmark):
         rule = score_letter_minigpt4 if variant == "letter-minigpt4" else score_letter_llava
         return lambda question, prediction: rule(self.gold_text(question, variant), prediction)
 
+    def reads_free_text(self, variant: str) -> bool:
+        """The scorers read letters only."""
+        return False
+
 
 def _type_names(path: Path, content: Any) -> Mapping[int, str]:
     types = content.get("question_type")

@@ -42,6 +42,7 @@ class VizWiz(Benchmark):
     type_fields = ("answer_type",)
     modes = (AnswerMode.FREE_FORM,)
     binary = False
+    upload_suffix = ".json"
 
     def read(self, data: Path) -> Dataset:
         """Every entry; a file without answers is the test split."""

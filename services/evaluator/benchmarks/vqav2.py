@@ -33,6 +33,7 @@ class VQAv2(VqaBenchmark):
     version = "2.0"
     expected = 214_354
     files = (_QUESTIONS, _ANNOTATIONS, _PICTURES)
+    upload_suffix = ".json"
     type_fields = ("question_type x answer_type", "question_type", "answer_type")
 
     def read(self, data: Path) -> Dataset:

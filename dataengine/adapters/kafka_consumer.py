@@ -1,0 +1,350 @@
+"""One member of a group on Kafka.
+
+A partition with an open delivery is paused while the consumer is polled, so that a job may take hours without losing
+its seat. aiokafka forgets the pause at every rebalance; it is set again for jobs that still run. A delivery whose
+partition went to somebody else is lost: it is neither committed nor delivered again here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import aiokafka.errors as kafka
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata, TopicPartition
+
+from dataengine.adapters import kafka_records
+from dataengine.adapters.kafka_assignor import HeldFirstAssignor
+from dataengine.adapters.kafka_connection import KafkaConnection, why_unreachable
+from dataengine.adapters.kafka_errors import FOREIGN, translated
+from dataengine.core.errors import ConfigurationError, DataEngineError, Retryable
+from dataengine.core.ports import Message
+
+_IDLE_SECONDS = 0.5
+_FETCH_WAIT_MS = 100
+_FETCH_BYTES = 128 * 1024
+_WATCH_SECONDS = 5.0
+_AGAIN_SECONDS = 1.0
+_NOWHERE = TopicPartition("", 0)
+
+
+@dataclass(slots=True, eq=False)
+class KafkaDelivery:
+    """A message and its place. `moved` says that the consumer's position may no longer be just behind it."""
+
+    message: Message
+    part: TopicPartition
+    offset: int
+    reader: KafkaSubscription
+    lost: bool = False
+    settled: bool = False
+    moved: bool = False
+
+    async def commit(self) -> None:
+        """See `Delivery.commit`; nothing for a lost delivery. Raises Retryable if the offset could not be committed
+        within the connection's `publish_timeout`: commit again."""
+        await self.reader.commit(self)
+
+    async def release(self) -> None:
+        """See `Delivery.release`."""
+        self.reader.release(self)
+
+
+class KafkaSubscription:
+    """See `Subscription`. Heals by itself when brokers come and go; what does not pass by itself (a login, a right)
+    is raised by `next`."""
+
+    def __init__(self, connection: KafkaConnection, group: str, topics: Sequence[str]) -> None:
+        self._connection = connection
+        self._group = connection.topic(group)
+        self._topics = [connection.topic(topic) for topic in topics]
+        self._consumer: AIOKafkaConsumer | None = None
+        self._held: dict[TopicPartition, KafkaDelivery] = {}
+        self._ready: deque[KafkaDelivery] = deque()
+        self._waiting = 0
+        self._demand = asyncio.Event()
+        self._news = asyncio.Event()
+        self._assigned = asyncio.Event()
+        self._rebalances = 0
+        self._failure: DataEngineError | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._verifying: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger(kafka=connection.bootstrap, group=self._group)
+
+    async def start(self) -> None:
+        """Join the group and wait for the first assignment. Raises Retryable or ConfigurationError."""
+        try:
+            async with asyncio.timeout(self._connection.publish_timeout):
+                self._consumer = await self._connect()
+                self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
+                while not self._assigned.is_set() and self._failure is None:
+                    await self._news.wait()
+        except TimeoutError as error:
+            raise Retryable(f"the group {self._group!r} did not form", where=self._connection.bootstrap) from error
+        finally:
+            if not self._assigned.is_set():
+                await self.close()
+        if self._failure is not None:
+            raise self._failure
+
+    async def next(self) -> KafkaDelivery:
+        """See `Subscription.next`. Raises ConfigurationError when the login or a right was taken away."""
+        self._waiting += 1
+        self._demand.set()
+        try:
+            while not self._ready:
+                if self._failure is not None:
+                    raise self._failure
+                await self._news.wait()
+            return self._ready.popleft()
+        finally:
+            self._waiting -= 1
+
+    async def close(self) -> None:
+        """See `Subscription.close`."""
+        self._failure = self._failure or Retryable("the subscription is closed", where=self._group)
+        tasks = [task for task in (*self._tasks, self._verifying) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for delivery in list(self._held.values()):
+            self._lose(delivery)
+        self._announce()
+        if self._consumer is not None:
+            await kafka_records.stop(self._consumer, self._connection.request_timeout)
+
+    async def commit(self, delivery: KafkaDelivery) -> None:
+        """Commit the offset behind a delivery, through rebalances, unless it is lost."""
+        try:
+            async with asyncio.timeout(self._connection.publish_timeout):
+                while not (delivery.lost or delivery.settled):
+                    await self._assigned.wait()
+                    before = self._rebalances
+                    if not delivery.lost and not await self._committed(delivery):
+                        while self._rebalances == before:
+                            await self._news.wait()
+        except FOREIGN as error:
+            raise translated(error, self._group) from error
+
+    def release(self, delivery: KafkaDelivery) -> None:
+        """Have a delivery delivered again."""
+        if not (delivery.lost or delivery.settled):
+            self._go_on(delivery, delivery.offset)
+
+    async def _committed(self, delivery: KafkaDelivery) -> bool:
+        """Whether the broker took the offset; if not, the group is being rebalanced."""
+        assert self._consumer is not None
+        behind = delivery.offset + 1
+        try:
+            await self._consumer.commit({delivery.part: OffsetAndMetadata(behind, "")})
+        except (kafka.CommitFailedError, kafka.IllegalStateError):
+            return False
+        delivery.moved, seek = False, delivery.moved
+        if not delivery.lost:
+            self._go_on(delivery, behind if seek else None)
+        return True
+
+    def _go_on(self, delivery: KafkaDelivery, offset: int | None) -> None:
+        """Open the partition of a delivery again, at `offset` if one is given."""
+        delivery.settled = True
+        self._held.pop(delivery.part, None)
+        # where the partition is being assigned anew, the position comes from what was committed
+        if self._consumer is not None and delivery.part in self._consumer.assignment():
+            if offset is not None:
+                self._consumer.seek(delivery.part, offset)
+            self._consumer.resume(delivery.part)
+
+    async def _connect(self) -> AIOKafkaConsumer:
+        """A consumer that has asked to join the group. Raises Retryable or ConfigurationError."""
+        consumer = AIOKafkaConsumer(
+            **self._connection.options(),
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=round(self._connection.session_timeout * 1000),
+            heartbeat_interval_ms=round(self._connection.session_timeout * 1000 / 4),
+            partition_assignment_strategy=(HeldFirstAssignor(lambda: list(self._held)),),
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            max_partition_fetch_bytes=_FETCH_BYTES,
+        )
+        joined = False
+        try:
+            await kafka_records.start(self._connection, consumer)
+            await self._wait_for_topics(consumer)
+            consumer.subscribe(self._topics, listener=_Listener(self, consumer))
+            joined = True
+        except FOREIGN as error:
+            raise translated(error, self._connection.bootstrap) from error
+        finally:
+            if not joined:
+                await kafka_records.stop(consumer, self._connection.request_timeout)
+        return consumer
+
+    async def _wait_for_topics(self, consumer: AIOKafkaConsumer) -> None:
+        """Topics may be made while the services start: wait a request's time. A consumer that subscribes to a topic
+        before it exists would hear of it late and say nothing."""
+        end = asyncio.get_running_loop().time() + self._connection.request_timeout
+        while True:
+            try:
+                await kafka_records.partitions_of(consumer._client, self._topics)
+                return
+            except kafka.UnknownTopicOrPartitionError:
+                if asyncio.get_running_loop().time() > end:
+                    raise
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _read(self) -> None:
+        """Keep polling, and make the consumer anew when it died. Ends when something does not pass by itself."""
+        while self._failure is None:
+            assert self._consumer is not None
+            try:
+                await self._poll(self._consumer)
+                error: DataEngineError | None = None
+            except FOREIGN as foreign:
+                error = translated(foreign, self._group)
+            if isinstance(error, ConfigurationError):
+                self._fail(error)
+            elif not _alive(self._consumer):
+                await self._replace(error)
+            elif error is not None:
+                self._log.warning("reading goes on after an error", error=str(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        """Take one message if somebody waits for one; else only show that this member is alive. What nobody waits
+        for is left alone, so that a member that joins can have its partition."""
+        if self._waiting <= len(self._ready):
+            self._demand.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    await self._demand.wait()
+        if self._waiting <= len(self._ready):
+            await consumer.getmany(_NOWHERE, timeout_ms=0)
+            return
+        batch = await consumer.getmany(timeout_ms=round(_IDLE_SECONDS * 1000), max_records=1)
+        for part, records in batch.items():
+            for record in records:
+                self._take(consumer, part, record)
+
+    def _take(self, consumer: AIOKafkaConsumer, part: TopicPartition, record: ConsumerRecord) -> None:
+        consumer.pause(part)
+        if part in self._held:
+            # fetched between an assignment and the pause that follows it
+            self._held[part].moved = True
+            return
+        message = kafka_records.message_of(record, self._connection.topic_prefix)
+        delivery = KafkaDelivery(message, part, record.offset, self)
+        self._held[part] = delivery
+        self._ready.append(delivery)
+        self._announce()
+
+    async def _replace(self, error: DataEngineError | None) -> None:
+        """Make the consumer anew. What is held stays held if its partition comes back."""
+        self._log.warning("the consumer is made anew", error=str(error or "a task of it ended"))
+        old, self._consumer = self._consumer, None
+        self._assigned.clear()
+        await kafka_records.stop(old, self._connection.request_timeout)
+        while self._consumer is None and self._failure is None:
+            try:
+                self._consumer = await self._connect()
+            except Retryable as reason:
+                self._log.warning("Kafka cannot be reached", error=str(reason))
+                await asyncio.sleep(_AGAIN_SECONDS)
+            except ConfigurationError as reason:
+                self._fail(reason)
+
+    async def _watch(self) -> None:
+        """Ask now and then whether Kafka still answers: aiokafka keeps trying in silence, also with a login that will
+        never be accepted again."""
+        while self._failure is None:
+            await asyncio.sleep(_WATCH_SECONDS)
+            consumer = self._consumer
+            try:
+                if consumer is not None:
+                    await consumer.topics()
+                    continue
+            except FOREIGN:
+                pass
+            reason = await why_unreachable(self._connection)
+            if isinstance(reason, ConfigurationError):
+                self._fail(reason)
+            elif reason is not None:
+                self._log.warning("Kafka cannot be reached", error=str(reason))
+
+    def revoked(self, consumer: AIOKafkaConsumer) -> None:
+        """A rebalance began: which partitions stay is not known before it ends."""
+        if consumer is self._consumer:
+            self._assigned.clear()
+
+    def assigned(self, consumer: AIOKafkaConsumer, parts: Iterable[TopicPartition]) -> None:
+        """A rebalance ended: pause again what is worked on, and give up what went to others."""
+        if self._consumer is not None and consumer is not self._consumer:
+            return
+        mine = set(parts)
+        for delivery in list(self._held.values()):
+            if delivery.part in mine:
+                consumer.pause(delivery.part)
+                delivery.moved = True
+            else:
+                self._lose(delivery)
+        self._rebalances += 1
+        self._verifying = asyncio.ensure_future(self._verify(consumer, self._rebalances))
+
+    async def _verify(self, consumer: AIOKafkaConsumer, rebalance: int) -> None:
+        """A partition that came back may have been with somebody else who went on from here: then what is held of it
+        is lost all the same."""
+        for delivery in list(self._held.values()):
+            try:
+                committed = await consumer.committed(delivery.part)
+            except FOREIGN as error:
+                self._log.warning("the committed offset is not known", error=str(error))
+                continue
+            if committed is not None and committed > delivery.offset and self._rebalances == rebalance:
+                self._lose(delivery)
+                consumer.resume(delivery.part)
+        if self._rebalances == rebalance:
+            self._assigned.set()
+            self._announce()
+
+    def _lose(self, delivery: KafkaDelivery) -> None:
+        if delivery.settled:
+            return
+        delivery.lost = True
+        self._held.pop(delivery.part, None)
+        if delivery in self._ready:
+            self._ready.remove(delivery)
+        self._log.warning("a delivery was lost to another member", topic=delivery.part.topic, offset=delivery.offset)
+
+    def _fail(self, error: DataEngineError) -> None:
+        self._log.error("reading ends", error=str(error))
+        self._failure = error
+        self._announce()
+
+    def _announce(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Tells a subscription what happens to one of its consumers."""
+
+    def __init__(self, reader: KafkaSubscription, consumer: AIOKafkaConsumer) -> None:
+        self._reader = reader
+        self._consumer = consumer
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self._reader.revoked(self._consumer)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._reader.assigned(self._consumer, assigned)
+
+
+def _alive(consumer: AIOKafkaConsumer) -> bool:
+    """Whether none of the tasks has ended that aiokafka's consumer is made of; it does not always say so itself."""
+    parts = (consumer._client._sync_task, consumer._fetcher.error_future, consumer._coordinator._coordination_task)
+    return not any(task is None or task.done() for task in parts)

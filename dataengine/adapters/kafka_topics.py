@@ -1,0 +1,87 @@
+"""The topics of the loop on Kafka, and who may read and write which: the one table that the command creates topics
+from, that access rules are made from, and that the guide shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dataengine.core.events import TOPICS, GenerationTask
+
+PARKED = "parked"
+UNPARKED = "unparked"
+"""Where events are set aside, and where it is said that they were settled: names of `dataengine.runtime`."""
+
+MAX_BYTES = 64 * 1024
+"""Largest key and value of an event together: what is larger belongs into an artifact."""
+MAX_HEADER_BYTES = 16 * 1024
+_PARKED_BYTES = 512 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """A topic as it should be. `max_bytes` bounds key and value of a message."""
+
+    name: str
+    partitions: int
+    max_bytes: int = MAX_BYTES
+
+    def settings(self, replication: int) -> dict[str, str]:
+        """The topic's configuration on the broker."""
+        return {
+            # the topics are the run's history: begin, status and parked read them from the start
+            "cleanup.policy": "delete",
+            "retention.ms": "-1",
+            "retention.bytes": "-1",
+            # the broker's clock, so that messages of several partitions and writers can be put in order
+            "message.timestamp.type": "LogAppendTime",
+            "max.message.bytes": str(self.max_bytes + 2 * MAX_HEADER_BYTES),
+            # one broker of several may be away
+            "min.insync.replicas": str(max(1, replication - 1)),
+        }
+
+
+def loop_topics(partitions: int = 6, task_partitions: int = 24) -> tuple[TopicSpec, ...]:
+    """Every topic of the loop. Events of one run share a partition, so `partitions` bounds how many runs are served
+    at once; `task_partitions` bounds how many generator replicas share the tasks of a round."""
+    events = [
+        TopicSpec(name, task_partitions if name == GenerationTask.topic else partitions, MAX_BYTES) for name in TOPICS
+    ]
+    # whatever was let in must fit when it is set aside with its error
+    aside = [TopicSpec(PARKED, 1, _PARKED_BYTES), TopicSpec(UNPARKED, 1, MAX_BYTES)]
+    return (*events, *aside)
+
+
+def max_bytes(topic: str) -> int:
+    """The bound of a topic; MAX_BYTES for one that is not in the table."""
+    return _BOUNDS.get(topic, MAX_BYTES)
+
+
+_BOUNDS: Mapping[str, int] = {spec.name: spec.max_bytes for spec in loop_topics()}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one service does on Kafka: topics it reads and writes, groups it is a member of, and groups it looks at."""
+
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    watches: tuple[str, ...] = ()
+
+
+SERVICES = ("evaluator", "analyzer", "generator", "trainer")
+ACCESS: Mapping[str, Access] = {
+    "evaluator": Access(("checkpoint-ready",), ("eval-done", PARKED), ("evaluator",)),
+    "analyzer": Access(("eval-done",), ("weakness-report", "run-rested", PARKED), ("analyzer",)),
+    "generator": Access(
+        ("weakness-report", "generation-task", "generation-done"),
+        ("generation-task", "generation-done", "data-ready", PARKED),
+        ("generator",),
+    ),
+    "trainer": Access(("data-ready",), ("checkpoint-ready", PARKED), ("trainer",)),
+    # begins runs, shows where they are, replays what was parked
+    "command": Access((*TOPICS, PARKED, UNPARKED), (*TOPICS, UNPARKED), ("outcome",), SERVICES),
+    # scales the generator on its lag
+    "autoscaler": Access(watches=("generator",)),
+}

@@ -24,13 +24,21 @@ class SubprocessJobs:
 
     The child writes JSON lines to stdout; those with `stage`, `done` and `total` are progress. Its stdin is a pipe that
     closes when this process dies, however it dies; the child ends then. A lock that the child inherits keeps a second
-    one of the same folder waiting until the first is gone.
+    one of the same folder waiting until the first is gone. After `timeout` seconds, or when cancelled, the child is
+    asked to end, and ended `grace` seconds later.
     """
 
-    def __init__(self, command: Sequence[str], timeout: float, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        timeout: float,
+        environment: dict[str, str] | None = None,
+        grace: float = _GRACE_SECONDS,
+    ) -> None:
         self._command = tuple(command)
         self._timeout = timeout
         self._environment = environment or {}
+        self._grace = grace
 
     async def run(self, spec: JobSpec, progress: Progress, run: str, round_number: int) -> JobResult:
         """See `JobRunner.run`."""
@@ -64,7 +72,7 @@ class SubprocessJobs:
                 todo="Raise training.timeout in the run file",
             ) from error
         finally:
-            await _end(child)
+            await _end(child, self._grace)
         return JobResult(code, "\n".join(tail))
 
     async def _start(self, document: Path, lock: int) -> asyncio.subprocess.Process:
@@ -115,14 +123,14 @@ def _progress_of(line: str) -> tuple[str, float, float, str] | None:
         return None
 
 
-async def _end(child: asyncio.subprocess.Process) -> None:
-    """Ask the child to end, and end it if it does not."""
+async def _end(child: asyncio.subprocess.Process, grace: float) -> None:
+    """Ask the child to end, and end it if it has not after `grace` seconds."""
     if child.returncode is not None:
         return
     with suppress(ProcessLookupError):
         child.terminate()
         try:
-            await asyncio.wait_for(child.wait(), _GRACE_SECONDS)
+            await asyncio.wait_for(child.wait(), grace)
         except TimeoutError:
             child.kill()
             await child.wait()

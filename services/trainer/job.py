@@ -1,4 +1,5 @@
-"""The training child process: ``python -m services.trainer.job SPEC.json``.
+"""The training child process: ``python -m services.trainer.job SPEC.json``; or, where only the store is shared,
+``python -m services.trainer.job --parcel KEY``, which fetches the specification from it (see `remote`).
 
 Prints ``{"stage": "training", "done": step, "total": steps, "note": "loss …"}``, one JSON object per line, on stdout.
 Exit code 0: trained; 2: the specification, records, weights or recipe are wrong (one line on stderr); 143: stopped
@@ -82,8 +83,12 @@ def _stop_with_parent(stop: threading.Event) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """The exit code of one job."""
     given = sys.argv[1:] if arguments is None else arguments
+    if len(given) == 2 and given[0] == "--parcel":
+        from services.trainer import remote  # its adapters are of no use to a plain child
+
+        return remote.main(given[1])
     if len(given) != 1:
-        print("usage: python -m services.trainer.job SPEC.json", file=sys.stderr)
+        print("usage: python -m services.trainer.job SPEC.json | --parcel KEY", file=sys.stderr)
         return 2
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

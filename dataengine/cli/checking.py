@@ -79,6 +79,8 @@ def _benchmark(run: RunFile) -> str:
     judge_of(benchmark, run.benchmark.mode, run.benchmark.variant)
     splits = read_splits(benchmark, run.benchmark, run.seed)
     uploads = read_uploads(run.benchmark, find_benchmark)
+    for upload in uploads:
+        upload.file({})
     fingerprints(splits, uploads)
     types = Counter(question.question_type for question in splits.report.questions)
     parts = [benchmark.title, _sizes(splits), f"{len(types)} types", run.benchmark.mode.value]

@@ -66,7 +66,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ScoreView:
-    """A score in [0, 1] with its 95 % interval over `n` answered questions; `change` is None in round 0."""
+    """A score in [0, 1] with its 95 % interval over `n` answered questions; `change` is None in round 0.
+
+    `scale` x `accuracy` is the score in the benchmark's own unit.
+    """
 
     n: int
     accuracy: float
@@ -74,14 +77,16 @@ class ScoreView:
     unanswered: int
     chance: float
     change: Change | None
+    scale: float = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class SplitView:
-    """The scores of one split."""
+    """The scores of one split, with the name of the unit that their `scale` leads to: percent, points."""
 
     overall: ScoreView
     by_type: Mapping[str, ScoreView]
+    unit: str = "percent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,10 +98,12 @@ class AnalyzerHandler:
         now = read_predictions(self._store, evaluation.report_predictions)
         base = past.first.evaluation
         best = past.rounds[past.last.analysis.best_round].evaluation
-        against_base = compare_by_type(read_predictions(self._store, base.report_predictions), now)
+        summed = evaluation.report.summed
+        against_base = compare_by_type(read_predictions(self._store, base.report_predictions), now, summed=summed)
         if best.report_predictions == base.report_predictions:
             return against_base, against_base
-        return against_base, compare_by_type(read_predictions(self._store, best.report_predictions), now)
+        before = read_predictions(self._store, best.report_predictions)
+        return against_base, compare_by_type(before, now, summed=summed)
 
     def _pool(self, config: RunFile, number: int, evaluation: EvaluationDoc) -> list[BadCase]:
         """The bad cases of the checkpoint whose weaknesses are to be repaired."""

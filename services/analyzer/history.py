@@ -11,6 +11,7 @@ from dataengine.core.decision import RoundOutcome
 from dataengine.core.ports import Store
 from dataengine.runtime.runfile import RunFile
 from dataengine.wire.documents import AnalysisDoc, DatasetDoc, EvaluationDoc, Prediction
+from dataengine.wire.units import units_of
 from services.analyzer.comparing import RIGHT, read_predictions
 
 
@@ -125,13 +126,13 @@ def diagnose_history(
 
 
 def flips(before: Sequence[Prediction], now: Sequence[Prediction]) -> dict[str, Flips]:
-    """Per type, which answers turned right or wrong, of the questions that both checkpoints answered."""
-    first = {p.question_id: p.score for p in before if p.score is not None}
+    """Per type, which units turned right or wrong, of those that both checkpoints answered."""
+    first = {unit.key: unit.score for unit in units_of(before) if unit.score is not None}
     counted: dict[str, list[tuple[bool, bool]]] = {}
-    for prediction in now:
-        old = first.get(prediction.question_id)
-        if old is not None and prediction.score is not None:
-            counted.setdefault(prediction.question_type, []).append((old >= RIGHT, prediction.score >= RIGHT))
+    for unit in units_of(now):
+        old = first.get(unit.key)
+        if old is not None and unit.score is not None:
+            counted.setdefault(unit.question_type, []).append((old >= RIGHT, unit.score >= RIGHT))
     return {
         name: Flips(len(pairs), sum(b and not a for a, b in pairs), sum(a and not b for a, b in pairs))
         for name, pairs in counted.items()

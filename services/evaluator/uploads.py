@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.questions import AnswerMode
 from dataengine.runtime.runfile import BenchmarkSection
-from dataengine.wire.documents import Prediction, Upload
+from dataengine.wire.documents import Upload
 from services.evaluator.asking import Interview
 from services.evaluator.benchmarks.benchmark import Benchmark
 from services.evaluator.judging import judge_of
@@ -26,6 +26,13 @@ class UploadSplit:
     benchmark: Benchmark
     mode: AnswerMode
     asked: Asked
+
+    def file(self, texts: Mapping[str, str]) -> bytes:
+        """The server's file with these answers by question id. Raises ConfigurationError where it cannot be written."""
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / self.name
+            self.benchmark.upload(self.asked.questions, texts, target)
+            return target.read_bytes()
 
 
 def read_uploads(section: BenchmarkSection, benchmark_of: Callable[[str], Benchmark]) -> list[UploadSplit]:
@@ -68,9 +75,9 @@ async def _answered(interview: Interview, split: UploadSplit) -> Upload:
     asking = replace(interview, benchmark=split.benchmark, mode=split.mode, judge=None)
     texts: dict[str, str] = {}
     reason = ""
-    async for stretch in asking.stretches(split.asked, f"upload {split.name}"):
+    async for stretch in asking.stretches(split.asked, f"upload-{Path(split.name).stem}"):
         for prediction in stretch:
-            if _answered_at_all(prediction):
+            if prediction.answered_by:
                 texts[prediction.question_id] = prediction.raw
             else:
                 reason = reason or prediction.reason
@@ -79,18 +86,7 @@ async def _answered(interview: Interview, split: UploadSplit) -> Upload:
     key = interview.keys.round(interview.round, f"uploads/{split.name}")
     file = await asyncio.to_thread(interview.store.find, key)
     if file is None:
-        data = await asyncio.to_thread(_file, split, texts)
+        data = await asyncio.to_thread(split.file, texts)
         file = await asyncio.to_thread(interview.store.claim, key, data)
     questions = len(split.asked.questions)
     return Upload(benchmark=split.benchmark.title, questions=questions, unanswered=questions - len(texts), file=file)
-
-
-def _answered_at_all(prediction: Prediction) -> bool:
-    return bool(prediction.answered_by)
-
-
-def _file(split: UploadSplit, texts: dict[str, str]) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / split.name
-        split.benchmark.upload(split.asked.questions, texts, target)
-        return target.read_bytes()

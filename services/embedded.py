@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from dataengine.adapters.annotations.teacher import AnnotationTeacher
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.adapters.inprocess_student import AnswersQuestions, InprocessStudent
 from dataengine.adapters.sqlite_bus import SqliteBus
@@ -25,10 +24,11 @@ from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import CheckpointReady, RunRested
 from dataengine.core.identity import digest_of_weights
-from dataengine.core.ports import Bus, Ledger, Message, Progress, Store, Teacher
+from dataengine.core.ports import Bus, Ledger, Message, Progress, Store
 from dataengine.data.picture_sources import open_source
+from dataengine.engines.opening import open_teacher
 from dataengine.runtime.parked import parked_events, replay
-from dataengine.runtime.runfile import RunFile, TeacherSection
+from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
 from dataengine.runtime.worker import PARKED, Patience, Worker
 from dataengine.wire.documents import AnalysisDoc, CheckpointDoc
@@ -136,15 +136,6 @@ def base_checkpoint(run: RunFile) -> CheckpointDoc:
     )
 
 
-def teacher_of(section: TeacherSection) -> Teacher:
-    """The teacher that the run file asks for. Raises ConfigurationError if its key is not set."""
-    if section.kind == "annotations":
-        return AnnotationTeacher(section.error_rate)
-    from dataengine.adapters.openai_teacher import OpenAITeacher  # takes a second: only where it teaches
-
-    return OpenAITeacher.from_section(section)
-
-
 def _workers(
     store: Store,
     bus: Bus,
@@ -167,7 +158,7 @@ def _workers(
     evaluator = Evaluator(store, student, find_benchmark, progress)
     analyzer = AnalyzerHandler(store, code_version())
     source_of = cache(open_source)
-    generator = Generator(store, teacher_of, source_of, progress)
+    generator = Generator(store, open_teacher, source_of, progress)
     trainer = Trainer(store, jobs, source_of, progress, place.work)
     return [
         Worker("evaluator", bus, ledger, {"checkpoint-ready": evaluator.on_checkpoint_ready}),

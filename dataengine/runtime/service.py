@@ -83,23 +83,24 @@ async def _look(bus: Bus, group: str, topics: tuple[str, ...], metrics: Metrics,
         await asyncio.sleep(every)
 
 
-def run_service(name: str, main: Callable[[ServiceSettings], Awaitable[None]], settings: ServiceSettings) -> None:
+def run_service(
+    name: str, main: Callable[[ServiceSettings], Awaitable[None]], settings_of: Callable[[], ServiceSettings]
+) -> None:
     """Run a service's `main` to its end and leave with the process's exit code: 0 after a signal, 2 for a wrong
     configuration."""
-    log_to(sys.stdout, logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO))
-    log = structlog.get_logger(service=name)
-
     # a process with the id 1 ignores SIGTERM unless somebody handles it
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-
-    async def body() -> None:
-        await main(settings)
-
+    log_to(sys.stdout)
+    log = structlog.get_logger(service=name)
     try:
-        asyncio.run(body())
+        settings = settings_of()
+        log_to(sys.stdout, logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO))
+        asyncio.run(_awaited(main(settings)))
     except ConfigurationError as error:
         log.error("wrong configuration", error=str(error))
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
     log.info("stopped")
+
+
+async def _awaited(work: Awaitable[None]) -> None:
+    await work

@@ -79,14 +79,27 @@ class Worker:
         self._patience = patience
         self._observer = observer
         self._log = structlog.get_logger(service=consumer)
+        self._received = 0
 
     async def run(self) -> None:
-        """Consume until cancelled; open deliveries are then released, and what was begun is begun again elsewhere."""
+        """Consume until cancelled; open deliveries are then released, and what was begun is begun again elsewhere. A bus
+        that cannot be reached is waited for."""
+        failures = 0
+        while True:
+            before = self._received
+            try:
+                await self._consume()
+            except Retryable as error:
+                failures = 1 if self._received > before else failures + 1
+                await self._wait(error, failures)
+
+    async def _consume(self) -> None:
         subscription = await self._bus.subscribe(self._consumer, sorted(self._handlers))
         open_tasks: set[asyncio.Task[None]] = set()
         try:
             while True:
                 delivery = await self._next(subscription, open_tasks)
+                self._received += 1
                 task = asyncio.create_task(self._process(delivery))
                 open_tasks.add(task)
         finally:

@@ -11,7 +11,7 @@ from dataengine.adapters.sqlite_ledger import SqliteLedger
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.events import CheckpointReady, EvalDone, Event
-from dataengine.core.ports import Message
+from dataengine.core.ports import Message, Subscription
 from dataengine.runtime.worker import PARKED, STEPS, Moment, Patience, Worker
 from dataengine.wire.events import decode, encode
 
@@ -25,8 +25,8 @@ PATIENCE_SECONDS = 20.0
 class Loop:
     """One bus, one ledger, one handler, and workers that can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
-        self.bus = SqliteBus(folder / "bus.sqlite")
+    def __init__(self, folder: Path, bus: SqliteBus | None = None) -> None:
+        self.bus = bus or SqliteBus(folder / "bus.sqlite")
         self.ledger = SqliteLedger(folder / "bus.sqlite")
         self.handled = 0
 
@@ -194,3 +194,22 @@ async def test_a_broker_that_is_away_does_not_repeat_the_work(tmp_path: Path) ->
     await loop.until_committed(loop.worker(done))
     assert loop.handled == 1
     assert len(await loop.published("eval-done")) == 1
+
+
+class LateBus(SqliteBus):
+    """Cannot be joined at first."""
+
+    refusals = 3
+
+    async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
+        if self.refusals:
+            self.refusals -= 1
+            raise Retryable("nobody listens")
+        return await super().subscribe(group, topics)
+
+
+async def test_a_bus_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    late = Loop(tmp_path, LateBus(tmp_path / "bus.sqlite"))
+    await late.bus.publish([encode(READY, "test")])
+    await late.until_committed(late.worker(done))
+    assert late.handled == 1

@@ -1,0 +1,107 @@
+"""Opens what the environment names. Each adapter is imported where it is opened: no image carries what it does not use.
+
+DATAENGINE_KAFKA_…        the bus (`KafkaConnection`)
+DATAENGINE_S3_…           the store (`S3Connection`), or DATAENGINE_STORE_FOLDER, a folder that all processes share
+DATAENGINE_TRITON_…       the student (`TritonConnection`)
+DATAENGINE_KUBERNETES_…   training Jobs (`KubernetesPool`); without any of them a child process trains
+DATAENGINE_WORK_FOLDER    this process's folder for jobs and caches; a temporary one if not given
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from dataengine.core.errors import ConfigurationError
+from dataengine.core.ports import Bus, JobRunner, Ledger, Store, Student, Teacher
+from dataengine.runtime.environment import has_settings, read_settings
+from dataengine.runtime.runfile import TeacherSection
+
+KAFKA = "DATAENGINE_KAFKA_"
+S3 = "DATAENGINE_S3_"
+TRITON = "DATAENGINE_TRITON_"
+KUBERNETES = "DATAENGINE_KUBERNETES_"
+STORE_FOLDER = "DATAENGINE_STORE_FOLDER"
+WORK_FOLDER = "DATAENGINE_WORK_FOLDER"
+
+
+def on_servers(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment names a bus: commands look there then, not into a folder."""
+    return has_settings(KAFKA, environ)
+
+
+@cache
+def work_folder() -> Path:
+    """This process's folder for jobs and caches."""
+    given = os.environ.get(WORK_FOLDER)
+    folder = Path(given) if given else Path(tempfile.mkdtemp(prefix="dataengine-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def open_bus(environ: Mapping[str, str] = os.environ) -> Bus:
+    """The bus. Raises ConfigurationError if the environment does not say where it is."""
+    from dataengine.adapters.kafka_bus import KafkaBus
+    from dataengine.adapters.kafka_connection import KafkaConnection
+
+    return KafkaBus(read_settings(KafkaConnection, KAFKA, environ))
+
+
+def open_store(environ: Mapping[str, str] = os.environ) -> Store:
+    """The store. Raises ConfigurationError if the environment does not say where it is."""
+    if has_settings(S3, environ):
+        from dataengine.adapters.minio_connection import S3Connection
+        from dataengine.adapters.minio_store import MinioStore
+
+        return MinioStore(read_settings(S3Connection, S3, environ), work_folder() / "artifacts")
+    if environ.get(STORE_FOLDER):
+        from dataengine.adapters.directory import DirectoryStore
+
+        return DirectoryStore(Path(environ[STORE_FOLDER]))
+    todo = f"Set {S3}ENDPOINT, {S3}BUCKET, {S3}ACCESS_KEY and {S3}SECRET_KEY, or {STORE_FOLDER}"
+    raise ConfigurationError("no store is named", where="environment", todo=todo)
+
+
+def open_ledger(store: Store) -> Ledger:
+    """The ledger that all processes share through the store."""
+    from dataengine.adapters.store_ledger import StoreLedger
+
+    return StoreLedger(store)
+
+
+def open_student(environ: Mapping[str, str] = os.environ) -> Student:
+    """The student on Triton. Raises ConfigurationError if the environment does not say where it is."""
+    from dataengine.adapters.triton_connection import TritonConnection
+    from dataengine.adapters.triton_student import TritonStudent
+
+    return TritonStudent(read_settings(TritonConnection, TRITON, environ))
+
+
+def open_jobs(store: Store, timeout: float, environ: Mapping[str, str] = os.environ) -> JobRunner:
+    """Where training runs: Jobs of Kubernetes if the environment names it, else child processes of this one."""
+    if has_settings(KUBERNETES, environ):
+        return _kubernetes_jobs(store, environ)
+    from dataengine.adapters.subprocess_jobs import SubprocessJobs
+
+    command = [sys.executable, "-m", "services.trainer.job"]
+    # torch's threads spin while they wait, which on a busy machine costs more than it gains
+    return SubprocessJobs(command, timeout, {"OMP_WAIT_POLICY": "passive"})
+
+
+def _kubernetes_jobs(store: Store, environ: Mapping[str, str]) -> JobRunner:
+    raise NotImplementedError
+
+
+def open_teacher(section: TeacherSection) -> Teacher:
+    """The teacher that the run file asks for. Raises ConfigurationError if its key is not set."""
+    if section.kind == "annotations":
+        from dataengine.adapters.annotations.teacher import AnnotationTeacher
+
+        return AnnotationTeacher(section.error_rate)
+    from dataengine.adapters.openai_teacher import OpenAITeacher  # takes a second
+
+    return OpenAITeacher.from_section(section)

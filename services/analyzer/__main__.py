@@ -1,0 +1,34 @@
+"""`python -m services.analyzer`: the analyzer on the real engines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from dataengine.core.events import Event, RunRested, WeaknessReport
+from dataengine.engines.serving import Bench, run_on_engines
+from dataengine.runtime.runfile import RunFile
+from dataengine.runtime.version import code_version
+from dataengine.runtime.worker import Handler
+from services.analyzer.handler import AnalyzerHandler
+
+
+def handlers_of(bench: Bench) -> Mapping[str, Handler]:
+    """What the analyzer does with which topic; each decision sets the run's figures."""
+    analyzer = AnalyzerHandler(bench.store, code_version())
+
+    async def on_eval_done(event: Event) -> Sequence[Event]:
+        following = await analyzer(event)
+        config = await asyncio.to_thread(RunFile.load, bench.store, event.config)
+        for next_event in following:
+            left = config.rounds - event.round if isinstance(next_event, WeaknessReport) else 0
+            bench.metrics.run.labels(event.run, "round").set(event.round)
+            bench.metrics.run.labels(event.run, "budget_left").set(left * config.generation.budget)
+            bench.metrics.run.labels(event.run, "rested").set(isinstance(next_event, RunRested))
+        return following
+
+    return {"eval-done": on_eval_done}
+
+
+if __name__ == "__main__":
+    run_on_engines("analyzer", handlers_of)

@@ -1,0 +1,21 @@
+"""`python -m services.evaluator`: the evaluator on the real engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dataengine.engines.opening import open_student
+from dataengine.engines.serving import Bench, run_on_engines
+from dataengine.runtime.worker import Handler
+from services.evaluator.benchmarks.registry import find_benchmark
+from services.evaluator.handler import Evaluator
+
+
+def handlers_of(bench: Bench) -> Mapping[str, Handler]:
+    """What the evaluator does with which topic."""
+    evaluator = Evaluator(bench.store, open_student(), find_benchmark, bench.progress)
+    return {"checkpoint-ready": evaluator.on_checkpoint_ready}
+
+
+if __name__ == "__main__":
+    run_on_engines("evaluator", handlers_of)

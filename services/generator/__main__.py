@@ -1,0 +1,47 @@
+"""`python -m services.generator`: one replica of the generator on the real engines; any number share the tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from dataengine.core.events import Event, GenerationDone
+from dataengine.data.picture_sources import open_source
+from dataengine.engines.opening import open_teacher
+from dataengine.engines.serving import Bench, run_on_engines
+from dataengine.runtime.metrics import MeteredTeacher
+from dataengine.runtime.runfile import TeacherSection
+from dataengine.runtime.worker import Handler
+from dataengine.wire.documents import PartDoc
+from services.generator.handler import Generator
+from services.generator.settings import GeneratorSettings
+
+
+def handlers_of(bench: Bench) -> Mapping[str, Handler]:
+    """What the generator does with which topic; each finished task counts its samples by fate."""
+    generator = Generator(
+        bench.store, lambda section: _metered(bench, section), cache(open_source), bench.progress, SETTINGS
+    )
+    on_task = generator.handlers["generation-task"]
+
+    async def counted(event: Event) -> Sequence[Event]:
+        following = await on_task(event)
+        for done in following:
+            if isinstance(done, GenerationDone):
+                part = await asyncio.to_thread(PartDoc.load, bench.store, done.samples)
+                for fate, samples in {"accepted": sum(part.accepted.values()), **part.refused}.items():
+                    bench.metrics.samples.labels(event.run, fate).inc(samples)
+        return following
+
+    return {**generator.handlers, "generation-task": counted}
+
+
+def _metered(bench: Bench, section: TeacherSection) -> MeteredTeacher:
+    return MeteredTeacher(open_teacher(section), bench.metrics)
+
+
+SETTINGS = GeneratorSettings()
+
+if __name__ == "__main__":
+    run_on_engines("generator", handlers_of, concurrency=2)

@@ -82,8 +82,8 @@ class Worker:
         self._received = 0
 
     async def run(self) -> None:
-        """Consume until cancelled; open deliveries are then released, and what was begun is begun again elsewhere. A bus
-        that cannot be reached is waited for."""
+        """Consume until cancelled; open deliveries are then released, and what was begun is begun again elsewhere. A
+        bus that cannot be reached is waited for."""
         failures = 0
         while True:
             before = self._received

@@ -6,16 +6,21 @@ import asyncio
 import fcntl
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 
-from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.sqlite_bus import SqliteBus
+from dataengine.cli.places import bus_of, store_of
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.ports import Store
+from dataengine.engines.opening import on_servers
 from dataengine.report.reading import list_runs, read_run
 from dataengine.report.views import Parked, RunView, Signs
-from dataengine.runtime.parked import ParkedEvent, parked_events
+from dataengine.runtime.parked import parked_events
+from dataengine.runtime.progress import StageProgress, progress_of
 from services.embedded import Home
+
+LATELY = 120.0
+"""Seconds: services that said how far they are within this time are at work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +37,31 @@ class Found:
         return Home(self.home, self.run)
 
     def view(self) -> RunView:
-        """What the run did so far. Raises ConfigurationError if there is no such run."""
-        return read_run(self.store, self.run, Signs(alive=_is_turned(self.place), parked=_parked(self.place)))
+        """What the run did so far. Raises ConfigurationError if there is no such run, Retryable if the bus is away."""
+        return read_run(self.store, self.run, asyncio.run(_signs(self.place)))
+
+    def progress(self) -> list[StageProgress]:
+        """How far the stages under way are; only services that are processes of their own say so."""
+        return asyncio.run(_progress(self.place)) if on_servers() else []
 
 
 def find_run(run: str, home: Path) -> Found:
-    """By name under `home`, or by the path of the run's folder. Raises ConfigurationError if there is neither."""
-    if run and _is_name(run) and (home / RunKeys(run).root).is_dir():
-        return Found(home, run, DirectoryStore(home))
+    """By name under `home` or in the environment's store, or by the path of the run's folder.
+
+    Raises ConfigurationError if there is neither.
+    """
+    store = store_of(home)
+    if run and _is_name(run) and next(iter(store.keys(f"{RunKeys(run).root}/")), None) is not None:
+        return Found(home, run, store)
     folder = Path(run).resolve()
-    if run and folder.is_dir() and _is_name(folder.name) and folder.parent.name == "runs":
-        return Found(folder.parent.parent, folder.name, DirectoryStore(folder.parent.parent))
-    raise ConfigurationError("there is no such run", where=run or "''", todo=_known_runs(home))
+    if run and not on_servers() and folder.is_dir() and _is_name(folder.name) and folder.parent.name == "runs":
+        return Found(folder.parent.parent, folder.name, store_of(folder.parent.parent))
+    raise ConfigurationError("there is no such run", where=run or "''", todo=_known_runs(home, store))
 
 
 def runs_of(home: Path) -> list[Found]:
     """Every run under `home`, by name."""
-    store = DirectoryStore(home)
+    store = store_of(home)
     return [Found(home, run, store) for run in list_runs(store)]
 
 
@@ -56,15 +69,38 @@ def _is_name(run: str) -> bool:
     return Path(run).name == run
 
 
-def _known_runs(home: Path) -> str:
-    runs = list_runs(DirectoryStore(home))
+def _known_runs(home: Path, store: Store) -> str:
+    runs = list_runs(store)
     if runs:
         return f"Runs here: {', '.join(runs)}"
+    if on_servers():
+        return "There are no runs in the store that the environment names"
     return f"There are no runs in {home.resolve() / 'runs'}; say where they are with --home"
 
 
+async def _signs(place: Home) -> Signs:
+    """Whether the run is turned now, and what is parked of it."""
+    if not on_servers() and not place.bus.is_file():
+        return Signs(alive=_is_turned(place))
+    async with bus_of(place) as bus:
+        standing = [event for event in await parked_events(bus) if event.message.key.split("/")[0] == place.run]
+        alive = _is_turned(place)
+        if on_servers():
+            said = await progress_of(bus, place.run)
+            alive = any(time() - stage.at < LATELY for stage in said)
+    return Signs(
+        alive=alive,
+        parked=tuple(Parked(e.consumer, f"{e.topic} {e.event_id}", e.error) for e in standing),
+    )
+
+
+async def _progress(place: Home) -> list[StageProgress]:
+    async with bus_of(place) as bus:
+        return [stage for stage in await progress_of(bus, place.run) if not stage.over]
+
+
 def _is_turned(place: Home) -> bool:
-    """Whether a process turns the run now: it holds the lock."""
+    """Whether a process of this machine turns the run now: it holds the lock."""
     lock = place.folder / "lock"
     if not lock.is_file():
         return False
@@ -74,20 +110,3 @@ def _is_turned(place: Home) -> bool:
         except BlockingIOError:
             return True
     return False
-
-
-def _parked(place: Home) -> tuple[Parked, ...]:
-    if not place.bus.is_file():
-        return ()
-    return tuple(
-        Parked(event.consumer, f"{event.topic} {event.event_id}", event.error)
-        for event in asyncio.run(_standing(place.bus))
-    )
-
-
-async def _standing(path: Path) -> list[ParkedEvent]:
-    bus = SqliteBus(path)
-    try:
-        return list(await parked_events(bus))
-    finally:
-        await bus.close()

@@ -17,7 +17,7 @@ from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import Split
 from dataengine.data.exports import export_samples
 from dataengine.report.lineage import samples_of
-from dataengine.report.views import RoundView, RunView, SplitView
+from dataengine.report.views import RoundView, RunView, ScoreView, SplitView
 from dataengine.runtime.runfile import RunFile
 
 
@@ -35,11 +35,15 @@ def status(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = Fa
 
     Example: dataengine status scenes
     """
-    view = find_run(run, home).view()
+    found = find_run(run, home)
+    view, under_way = found.view(), found.progress()
     if as_json:
-        print(json.dumps(status_object(view)))
+        live = [{"round": p.round, "stage": p.stage, "done": p.done, "total": p.total} for p in under_way]
+        print(json.dumps({**status_object(view), **({"under_way": live} if live else {})}))
         return
     result_console().print(run_table(view))
+    for stage in under_way:
+        print(f"round {stage.round}: {stage.stage} {stage.done:g} of {stage.total:g} {stage.note}".rstrip())
     for parked in view.parked:
         print(f"parked by the {parked.consumer}: {parked.event}: {parked.error}")
 
@@ -112,6 +116,7 @@ def status_object(view: RunView) -> dict[str, Any]:
             "diagnose": _scores(round_.scores.get(Split.DIAGNOSE)),
             "report": _scores(round_.scores.get(Split.REPORT)),
             "bought": dict(round_.bought),
+            **_uploads(round_),
         }
         for round_ in view.rounds
     ]
@@ -122,10 +127,30 @@ def _scores(split: SplitView | None) -> dict[str, Any]:
     if split is None:
         return {}
 
-    def one(score: Any) -> dict[str, Any]:
-        return {"n": score.n, "accuracy": score.accuracy, "interval": list(score.interval)}
+    def one(score: ScoreView) -> dict[str, Any]:
+        shown = {"n": score.n, "accuracy": score.accuracy, "interval": list(score.interval)}
+        if split.unit == "percent":
+            return shown
+        ends = [score.scale * end for end in score.interval]
+        return {**shown, split.unit: score.scale * score.accuracy, f"{split.unit}_interval": ends}
 
     return {"overall": one(split.overall), "by_type": {name: one(score) for name, score in split.by_type.items()}}
+
+
+def _uploads(round_: RoundView) -> dict[str, Any]:
+    """What was written for test servers; nothing for runs that name none."""
+    uploads = round_.evaluation.uploads if round_.evaluation is not None else ()
+    listed = [
+        {
+            "benchmark": upload.benchmark,
+            "file": upload.file.key,
+            "digest": upload.file.digest,
+            "questions": upload.questions,
+            "unanswered": upload.unanswered,
+        }
+        for upload in uploads
+    ]
+    return {"uploads": listed} if listed else {}
 
 
 def _decision_object(round_: RoundView) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.sqlite_bus import SqliteBus
 from dataengine.cli.options import HomeOption, JsonOption
+from dataengine.cli.places import bus_of, store_of
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import CheckpointReady, DataReady, EvalDone, Event, WeaknessReport
 from dataengine.core.ports import Store
+from dataengine.engines.opening import on_servers
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.wire.documents import AnalysisDoc, EvaluationDoc, PlanDoc
 from dataengine.wire.events import encode
@@ -39,7 +39,10 @@ def publish(
     home: HomeOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Put an event on the bus. What it names is taken from the run's folder.
+    """Put an event on the bus. What it names is taken from the run's artifacts.
+
+    The bus and the store are those that the environment names (DATAENGINE_KAFKA_…, DATAENGINE_S3_…), from any machine
+    that reaches them; without any, the run's folder.
 
     `checkpoint-ready` of round 0 begins a run. The services that turn the run pick the event up; without any,
     `dataengine run RUN.yaml` does. An event that was served before has its outcome told again, not its work repeated.
@@ -47,11 +50,12 @@ def publish(
     Example: dataengine publish checkpoint-ready --run examples/scenes/run.yaml
     """
     loaded = read_run_file(run)
-    store = DirectoryStore(home)
+    store = store_of(home)
     place = Home(home, loaded.run)
-    place.folder.mkdir(parents=True, exist_ok=True)
+    if not on_servers():
+        place.folder.mkdir(parents=True, exist_ok=True)
     event = event_of(store, loaded, topic, round_number)
-    asyncio.run(_send(place.bus, event))
+    asyncio.run(_send(place, event))
     if as_json:
         print(json.dumps({"topic": event.topic, "id": event.event_id, "run": event.run, "round": event.round}))
     else:
@@ -90,9 +94,6 @@ def _found(store: Store, keys: RunKeys, number: int, name: str) -> ArtifactRef:
     return ref
 
 
-async def _send(path: Path, event: Event) -> None:
-    bus = SqliteBus(path)
-    try:
+async def _send(place: Home, event: Event) -> None:
+    async with bus_of(place) as bus:
         await bus.publish([encode(event, "command")])
-    finally:
-        await bus.close()

@@ -26,6 +26,7 @@ def write_report(store: Store, home: Path, run: RunFile) -> Path:
     path = found.place.folder / "report.html"
     page = report_page(store, found.view(), picture_reader(run))
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(path, page)
     except OSError as error:
         raise ConfigurationError(f"the report cannot be written: {error.strerror}", where=str(path)) from error

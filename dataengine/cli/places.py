@@ -1,0 +1,42 @@
+"""Where commands look: the engines that the environment names, else the folder of the embedded default."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from dataengine.adapters.directory import DirectoryStore
+from dataengine.adapters.sqlite_bus import SqliteBus
+from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.core.ports import Bus, Ledger, Store
+from dataengine.engines.opening import on_servers, open_bus, open_ledger, open_store
+from services.embedded import Home
+
+
+def store_of(home: Path) -> Store:
+    """The store: the environment's, else the folder `home`. Raises ConfigurationError if the environment is wrong."""
+    return open_store() if on_servers() else DirectoryStore(home)
+
+
+@asynccontextmanager
+async def bus_of(place: Home) -> AsyncIterator[Bus]:
+    """The bus: the environment's, else the run's file."""
+    bus = open_bus() if on_servers() else SqliteBus(place.bus)
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
+@asynccontextmanager
+async def ledger_of(place: Home) -> AsyncIterator[Ledger]:
+    """The ledger: in the environment's store, else the run's file."""
+    if on_servers():
+        yield open_ledger(open_store())
+        return
+    ledger = SqliteLedger(place.bus)
+    try:
+        yield ledger
+    finally:
+        await ledger.close()

@@ -6,7 +6,9 @@ import sys
 
 import typer
 
+from dataengine.cli import parked
 from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
+from dataengine.cli.doctor import doctor, prepare
 from dataengine.cli.exits import FAILED, INTERRUPTED, WRONG_USAGE
 from dataengine.cli.experiment import experiment
 from dataengine.cli.gc import gc
@@ -30,6 +32,9 @@ for look in (status, history, lineage, report, export):
     app.command()(look)
 app.command()(gc)
 app.command()(experiment)
+app.command()(doctor)
+app.command()(prepare)
+app.add_typer(parked.app, name="parked")
 app.command("benchmarks")(list_benchmarks)
 app.command()(check)
 app.command()(score)

@@ -1,0 +1,55 @@
+"""`dataengine doctor` and `dataengine prepare`: the engines that the environment names."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dataengine.cli.exits import FAILED
+from dataengine.cli.options import JsonOption, result_console
+from dataengine.engines import examining
+
+_WORDS = {True: "well", False: "NOT WELL", None: "-"}
+_STYLES = {True: "green", False: "bold red", None: "dim"}
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Look at each engine that the environment names: is it reached, which release, is all there that the loop needs.
+
+    Leaves with exit code 1 if something is not well.
+
+    Example: dataengine doctor
+    """
+    found = asyncio.run(examining.examine())
+    if as_json:
+        print(json.dumps({"engines": [asdict(one) for one in found]}))
+    else:
+        table = Table(box=None, padding=(0, 2), title="engines", title_justify="left")
+        for column in ("Engine", "Address", "Release", "State", "What there is, and what to do"):
+            table.add_column(column, overflow="fold")
+        for one in found:
+            said = one.detail + (f". {one.todo}" if one.todo else "")
+            table.add_row(one.engine, one.address, one.release, _WORDS[one.well], said, style=_STYLES[one.well])
+        result_console().print(table)
+    if any(one.well is False for one in found):
+        raise typer.Exit(FAILED)
+
+
+def prepare(
+    partitions: Annotated[int, typer.Option(min=1, help="Of each event topic: runs that are served at once.")] = 6,
+    task_partitions: Annotated[
+        int, typer.Option(min=1, help="Of the topic of generation tasks: replicas that can share a round.")
+    ] = 24,
+    replication: Annotated[int, typer.Option(min=1, help="Copies of each partition.")] = 1,
+) -> None:
+    """Make the topics and the bucket that are not there. What is there stays as it is; differences are told.
+
+    Example: dataengine prepare --replication 3
+    """
+    for line in asyncio.run(examining.prepare(partitions, task_partitions, replication)):
+        print(line)

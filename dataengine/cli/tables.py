@@ -42,7 +42,8 @@ def _run_table(view: RunView, split: Split, *, drawn: bool) -> RenderableType:
         return Text.assemble(("Run ", ""), (view.run, "bold"), f": {view.state}. No checkpoint has been scored yet.")
     table = _plain_table()
     table.add_column("Question type", no_wrap=True, max_width=23, overflow="ellipsis")
-    for name in ("Round", "Bought", "n", "Accuracy", "95 % int."):
+    accuracy = "Accuracy" if scored[-1].scores[split].unit == "percent" else scored[-1].scores[split].unit.title()
+    for name in ("Round", "Bought", "n", accuracy, "95 % int."):
         table.add_column(name, justify="right", no_wrap=True)
     if drawn:
         table.add_column(_axis(), no_wrap=True, width=_CHART_WIDTH)
@@ -80,8 +81,8 @@ def _add_group(
             Text(f"{'★ ' if round_.number == view.best_round else ''}{round_.number}"),
             Text(str(bought) if round_.number else "", style="" if bought else "dim"),
             str(score.n),
-            percent(score.accuracy),
-            Text(interval(score.interval), style="dim"),
+            percent(score.accuracy, score.scale),
+            Text(interval(score.interval, score.scale), style="dim"),
             *([_drawn(score, _STYLES[verdict(score.change, view.level)])] if drawn else []),
             *_change(score, view),
         )
@@ -94,7 +95,9 @@ def _change(score: ScoreView, view: RunView) -> tuple[Text, Text]:
     if score.change is None:
         return Text(""), Text("")
     style = _STYLES[verdict(score.change, view.level)]
-    return Text(points(score.change.difference), style=style), Text(p_value(score.change.p), style=style or "dim")
+    return Text(points(score.change.difference, score.scale), style=style), Text(
+        p_value(score.change.p), style=style or "dim"
+    )
 
 
 def _axis() -> Text:
@@ -125,15 +128,16 @@ def _headline(view: RunView, split: Split) -> Text:
     later = view.later
     if view.base is not None and later is not None:
         first, last = view.base.scores[split].overall, later.scores[split].overall
-        text.append(f": {percent(first.accuracy)} → ")
-        text.append(percent(last.accuracy), style="bold")
+        text.append(f": {percent(first.accuracy, first.scale)} → ")
+        text.append(percent(last.accuracy, last.scale), style="bold")
         if last.change is not None:
-            text.append(f" ({points(last.change.difference)} points, {p_equals(last.change.p)})")
+            text.append(f" ({points(last.change.difference, last.scale)} points, {p_equals(last.change.p)})")
         text.append(f" on the {split} split in round {later.number}")
         if later.number != view.best_round:
             text.append(", which is not promoted")
     elif view.base is not None:
-        text.append(f": {percent(view.base.scores[split].overall.accuracy)} on the {split} split in round 0")
+        only = view.base.scores[split].overall
+        text.append(f": {percent(only.accuracy, only.scale)} on the {split} split in round 0")
     text.append(f"\n{view.samples_bought} samples bought, {duration(view.total_seconds)} in the stages", style="dim")
     return text
 
@@ -148,9 +152,21 @@ def _legend(view: RunView, scored: list[RoundView], split: Split) -> Text:
         f"significant at {view.level:g} after Holm's correction over the types of a round."
         + (" ┊ chance." if chance else ""),
     ]
+    unit = scored[0].scores[split].unit
+    if unit != "percent":
+        lines.append(f"Scores are in the benchmark's {unit}; the drawing shows the share of the most there is.")
+    lines += [line for round_ in scored[-1:] for line in _uploads(round_)]
     if unanswered:
         lines.append(f"{unanswered} times a question went unanswered: not in n, and not counted as wrong.")
     return Text("\n".join(lines), style="dim")
+
+
+def _uploads(round_: RoundView) -> list[str]:
+    uploads = round_.evaluation.uploads if round_.evaluation is not None else ()
+    return [
+        f"{upload.benchmark}, round {round_.number}: no public answers; upload file at {upload.file.key}"
+        for upload in uploads
+    ]
 
 
 def _history_row(view: RunView, round_: RoundView) -> list[Text]:
@@ -158,7 +174,7 @@ def _history_row(view: RunView, round_: RoundView) -> list[Text]:
         if split not in round_.scores:
             return Text("–", style="dim")
         score = round_.scores[split].overall
-        return Text(f"{100 * score.accuracy:.1f} [{interval(score.interval)}]")
+        return Text(f"{score.scale * score.accuracy:.1f} [{interval(score.interval, score.scale)}]")
 
     report = round_.scores.get(Split.REPORT)
     change, p = _change(report.overall, view) if report is not None else (Text(""), Text(""))

@@ -100,10 +100,11 @@ def _trend(view: RunView, name: str, series: Sequence[tuple[RoundView, ScoreView
 
 
 def _tooltip(number: int, score: ScoreView) -> str:
-    text = f"round {number}: {percent(score.accuracy)} [{interval(score.interval)}], n = {score.n}"
+    whole, ends = percent(score.accuracy, score.scale), interval(score.interval, score.scale)
+    text = f"round {number}: {whole} [{ends}], n = {score.n}"
     if score.change is None:
         return text
-    return f"{text}, {points(score.change.difference)} points, {p_equals(score.change.p)}"
+    return f"{text}, {points(score.change.difference, score.scale)} points, {p_equals(score.change.p)}"
 
 
 def purchases(view: RunView) -> dict[str, dict[int, Purchase]]:

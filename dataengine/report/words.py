@@ -8,19 +8,23 @@ from dataengine.report.views import Change
 MINUS = "−"
 
 
-def percent(share: float) -> str:
-    """0.6148 → `61.5 %`."""
-    return f"{100 * share:.1f} %"
+PERCENT = 100.0
+"""The scale of most scores; those with another scale are points, in the benchmark's own unit."""
 
 
-def interval(bounds: tuple[float, float]) -> str:
-    """(0.481, 0.722) → `48–72`, in per cent."""
-    return f"{100 * bounds[0]:.0f}–{100 * bounds[1]:.0f}"
+def percent(share: float, scale: float = PERCENT) -> str:
+    """0.6148 → `61.5 %`; with the scale 200, `123.0` points."""
+    return f"{scale * share:.1f} %" if scale == PERCENT else f"{scale * share:.1f}"
 
 
-def points(difference: float) -> str:
-    """0.123 → `+12.3`, in percentage points; no sign where it rounds to nothing."""
-    text = f"{100 * abs(difference):.1f}"
+def interval(bounds: tuple[float, float], scale: float = PERCENT) -> str:
+    """(0.481, 0.722) → `48–72`, in per cent, or on another scale."""
+    return f"{scale * bounds[0]:.0f}–{scale * bounds[1]:.0f}"
+
+
+def points(difference: float, scale: float = PERCENT) -> str:
+    """0.123 → `+12.3`, in percentage points, or on another scale; no sign where it rounds to nothing."""
+    text = f"{scale * abs(difference):.1f}"
     if text == "0.0":
         return text
     return f"{'+' if difference > 0 else MINUS}{text}"

@@ -73,7 +73,7 @@ class KafkaConnection:
     @property
     def protocol(self) -> str:
         """Kafka's name for the combination of TLS and login."""
-        return ("SASL_" if self.mechanism else "") + (("SSL" if self.tls else "PLAINTEXT"))
+        return ("SASL_" if self.mechanism else "") + ("SSL" if self.tls else "PLAINTEXT")
 
     def topic(self, name: str) -> str:
         """The topic's or group's name on the broker."""
@@ -143,7 +143,9 @@ async def _try(connection: KafkaConnection, address: str) -> DataEngineError | N
             finally:
                 conn.close()
     except ConnectionError as error:
-        return Retryable(f"nobody accepts connections: {error}", where=address, todo="Start Kafka, or check the address")
+        return Retryable(
+            f"nobody accepts connections: {error}", where=address, todo="Start Kafka, or check the address"
+        )
     except FOREIGN as error:
         reason = translated(error, address)
         if isinstance(reason, Retryable) and not reason.todo:

@@ -8,10 +8,8 @@ partition went to somebody else is lost: it is neither committed nor delivered a
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import aiokafka.errors as kafka
 import structlog
@@ -22,8 +20,8 @@ from dataengine.adapters import kafka_records
 from dataengine.adapters.kafka_assignor import HeldFirstAssignor
 from dataengine.adapters.kafka_connection import KafkaConnection, why_unreachable
 from dataengine.adapters.kafka_errors import FOREIGN, translated
+from dataengine.adapters.kafka_holding import Holding, KafkaDelivery
 from dataengine.core.errors import ConfigurationError, DataEngineError, Retryable
-from dataengine.core.ports import Message
 
 _IDLE_SECONDS = 0.5
 _FETCH_WAIT_MS = 100
@@ -31,28 +29,6 @@ _FETCH_BYTES = 128 * 1024
 _WATCH_SECONDS = 5.0
 _AGAIN_SECONDS = 1.0
 _NOWHERE = TopicPartition("", 0)
-
-
-@dataclass(slots=True, eq=False)
-class KafkaDelivery:
-    """A message and its place. `moved` says that the consumer's position may no longer be just behind it."""
-
-    message: Message
-    part: TopicPartition
-    offset: int
-    reader: KafkaSubscription
-    lost: bool = False
-    settled: bool = False
-    moved: bool = False
-
-    async def commit(self) -> None:
-        """See `Delivery.commit`; nothing for a lost delivery. Raises Retryable if the offset could not be committed
-        within the connection's `publish_timeout`: commit again."""
-        await self.reader.commit(self)
-
-    async def release(self) -> None:
-        """See `Delivery.release`."""
-        self.reader.release(self)
 
 
 class KafkaSubscription:
@@ -64,8 +40,7 @@ class KafkaSubscription:
         self._group = connection.topic(group)
         self._topics = [connection.topic(topic) for topic in topics]
         self._consumer: AIOKafkaConsumer | None = None
-        self._held: dict[TopicPartition, KafkaDelivery] = {}
-        self._ready: deque[KafkaDelivery] = deque()
+        self._holding = Holding(self._group)
         self._waiting = 0
         self._demand = asyncio.Event()
         self._news = asyncio.Event()
@@ -82,6 +57,8 @@ class KafkaSubscription:
             async with asyncio.timeout(self._connection.publish_timeout):
                 self._consumer = await self._connect()
                 self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._watch())]
+                for task in self._tasks:
+                    task.add_done_callback(self._ended)
                 while not self._assigned.is_set() and self._failure is None:
                     await self._news.wait()
         except TimeoutError as error:
@@ -97,11 +74,11 @@ class KafkaSubscription:
         self._waiting += 1
         self._demand.set()
         try:
-            while not self._ready:
+            while not self._holding.ready:
                 if self._failure is not None:
                     raise self._failure
                 await self._news.wait()
-            return self._ready.popleft()
+            return self._holding.ready.popleft()
         finally:
             self._waiting -= 1
 
@@ -112,8 +89,8 @@ class KafkaSubscription:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for delivery in list(self._held.values()):
-            self._lose(delivery)
+        for delivery in self._holding.deliveries():
+            self._holding.lose(delivery)
         self._announce()
         if self._consumer is not None:
             await kafka_records.stop(self._consumer, self._connection.request_timeout)
@@ -122,10 +99,12 @@ class KafkaSubscription:
         """Commit the offset behind a delivery, through rebalances, unless it is lost."""
         try:
             async with asyncio.timeout(self._connection.publish_timeout):
-                while not (delivery.lost or delivery.settled):
+                while delivery.open:
+                    if self._failure is not None:
+                        raise self._failure
                     await self._assigned.wait()
                     before = self._rebalances
-                    if not delivery.lost and not await self._committed(delivery):
+                    if delivery.open and not await self._committed(delivery):
                         while self._rebalances == before:
                             await self._news.wait()
         except FOREIGN as error:
@@ -133,8 +112,8 @@ class KafkaSubscription:
 
     def release(self, delivery: KafkaDelivery) -> None:
         """Have a delivery delivered again."""
-        if not (delivery.lost or delivery.settled):
-            self._go_on(delivery, delivery.offset)
+        if delivery.open:
+            self._holding.settle(self._consumer, delivery, delivery.offset)
 
     async def _committed(self, delivery: KafkaDelivery) -> bool:
         """Whether the broker took the offset; if not, the group is being rebalanced."""
@@ -144,20 +123,9 @@ class KafkaSubscription:
             await self._consumer.commit({delivery.part: OffsetAndMetadata(behind, "")})
         except (kafka.CommitFailedError, kafka.IllegalStateError):
             return False
-        delivery.moved, seek = False, delivery.moved
-        if not delivery.lost:
-            self._go_on(delivery, behind if seek else None)
+        if delivery.open:
+            self._holding.settle(self._consumer, delivery, behind)
         return True
-
-    def _go_on(self, delivery: KafkaDelivery, offset: int | None) -> None:
-        """Open the partition of a delivery again, at `offset` if one is given."""
-        delivery.settled = True
-        self._held.pop(delivery.part, None)
-        # where the partition is being assigned anew, the position comes from what was committed
-        if self._consumer is not None and delivery.part in self._consumer.assignment():
-            if offset is not None:
-                self._consumer.seek(delivery.part, offset)
-            self._consumer.resume(delivery.part)
 
     async def _connect(self) -> AIOKafkaConsumer:
         """A consumer that has asked to join the group. Raises Retryable or ConfigurationError."""
@@ -168,7 +136,7 @@ class KafkaSubscription:
             auto_offset_reset="earliest",
             session_timeout_ms=round(self._connection.session_timeout * 1000),
             heartbeat_interval_ms=round(self._connection.session_timeout * 1000 / 4),
-            partition_assignment_strategy=(HeldFirstAssignor(lambda: list(self._held)),),
+            partition_assignment_strategy=(HeldFirstAssignor(self._holding.parts),),
             fetch_max_wait_ms=_FETCH_WAIT_MS,
             max_partition_fetch_bytes=_FETCH_BYTES,
         )
@@ -218,12 +186,12 @@ class KafkaSubscription:
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         """Take one message if somebody waits for one; else only show that this member is alive. What nobody waits
         for is left alone, so that a member that joins can have its partition."""
-        if self._waiting <= len(self._ready):
+        if self._waiting <= len(self._holding.ready):
             self._demand.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_IDLE_SECONDS):
                     await self._demand.wait()
-        if self._waiting <= len(self._ready):
+        if self._waiting <= len(self._holding.ready):
             await consumer.getmany(_NOWHERE, timeout_ms=0)
             return
         batch = await consumer.getmany(timeout_ms=round(_IDLE_SECONDS * 1000), max_records=1)
@@ -232,16 +200,9 @@ class KafkaSubscription:
                 self._take(consumer, part, record)
 
     def _take(self, consumer: AIOKafkaConsumer, part: TopicPartition, record: ConsumerRecord) -> None:
-        consumer.pause(part)
-        if part in self._held:
-            # fetched between an assignment and the pause that follows it
-            self._held[part].moved = True
-            return
         message = kafka_records.message_of(record, self._connection.topic_prefix)
-        delivery = KafkaDelivery(message, part, record.offset, self)
-        self._held[part] = delivery
-        self._ready.append(delivery)
-        self._announce()
+        if self._holding.take(consumer, KafkaDelivery(message, part, record.offset, self)):
+            self._announce()
 
     async def _replace(self, error: DataEngineError | None) -> None:
         """Make the consumer anew. What is held stays held if its partition comes back."""
@@ -283,47 +244,37 @@ class KafkaSubscription:
 
     def assigned(self, consumer: AIOKafkaConsumer, parts: Iterable[TopicPartition]) -> None:
         """A rebalance ended: pause again what is worked on, and give up what went to others."""
-        if self._consumer is not None and consumer is not self._consumer:
+        if consumer is not self._consumer:
             return
-        mine = set(parts)
-        for delivery in list(self._held.values()):
-            if delivery.part in mine:
-                consumer.pause(delivery.part)
-                delivery.moved = True
-            else:
-                self._lose(delivery)
+        self._holding.reassign(consumer, parts)
         self._rebalances += 1
         self._verifying = asyncio.ensure_future(self._verify(consumer, self._rebalances))
 
     async def _verify(self, consumer: AIOKafkaConsumer, rebalance: int) -> None:
         """A partition that came back may have been with somebody else who went on from here: then what is held of it
         is lost all the same."""
-        for delivery in list(self._held.values()):
+        for delivery in self._holding.deliveries():
             try:
                 committed = await consumer.committed(delivery.part)
             except FOREIGN as error:
                 self._log.warning("the committed offset is not known", error=str(error))
                 continue
             if committed is not None and committed > delivery.offset and self._rebalances == rebalance:
-                self._lose(delivery)
+                self._holding.lose(delivery)
                 consumer.resume(delivery.part)
         if self._rebalances == rebalance:
             self._assigned.set()
             self._announce()
 
-    def _lose(self, delivery: KafkaDelivery) -> None:
-        if delivery.settled:
-            return
-        delivery.lost = True
-        self._held.pop(delivery.part, None)
-        if delivery in self._ready:
-            self._ready.remove(delivery)
-        self._log.warning("a delivery was lost to another member", topic=delivery.part.topic, offset=delivery.offset)
-
     def _fail(self, error: DataEngineError) -> None:
         self._log.error("reading ends", error=str(error))
         self._failure = error
         self._announce()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task of this subscription that died of a bug must not leave `next` waiting."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(Retryable(f"reading died of {error!r}", where=self._group))
 
     def _announce(self) -> None:
         self._news.set()

@@ -37,7 +37,7 @@ _MISCONFIGURED: dict[type[kafka.KafkaError], str] = {
     kafka.InvalidTopicError: "Check the topic prefix: letters, digits, dot, underscore and minus only",
     kafka.InvalidGroupIdError: _SETTING,
     kafka.InconsistentGroupProtocolError: "Another program uses this group: choose another topic prefix",
-    kafka.InvalidSessionTimeoutError: "The broker's group.min/max.session.timeout.ms do not allow this session time-out",
+    kafka.InvalidSessionTimeoutError: "The broker's group.min.session.timeout.ms and .max do not allow it",
     kafka.InvalidReplicationFactorError: "There are fewer brokers than copies were asked for",
     kafka.InvalidPartitionsError: _SETTING,
     kafka.InvalidReplicationAssignmentError: _SETTING,
@@ -80,9 +80,13 @@ def translated(error: BaseException, where: str) -> DataEngineError:
         return Rejected(f"Kafka does not take or give the message: {_words(error)}", where=where)
     if isinstance(error, ssl.SSLCertVerificationError):
         todo = "Check the CA file, and that the address is a name in the certificate"
-        return ConfigurationError(f"the broker's certificate is not trusted: {error.verify_message}", where=where, todo=todo)
+        return ConfigurationError(
+            f"the broker's certificate is not trusted: {_words(error)}", where=where, todo=todo
+        )
     if isinstance(error, kafka.UnknownTopicOrPartitionError):
-        return Retryable("there is no such topic", where=where, todo="Create the topics; `dataengine doctor` lists them")
+        return Retryable(
+            "there is no such topic", where=where, todo="Create the topics; `dataengine doctor` lists them"
+        )
     return Retryable(f"Kafka is not ready: {_words(error)}", where=where)
 
 
@@ -100,5 +104,6 @@ def _words(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, kafka.BrokerResponseError):
         detail = " ".join(str(part) for part in error.args)
-        return f"{error.message}{f' ({detail})' if detail else ''}"
+        name = getattr(error, "message", type(error).__name__)
+        return f"{name} ({detail})" if detail else name
     return str(error) or type(error).__name__

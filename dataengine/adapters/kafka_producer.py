@@ -50,7 +50,8 @@ class KafkaPublisher:
         try:
             async with asyncio.timeout(self._connection.publish_timeout):
                 for message in messages:
-                    sent.append((_identity(message), await self._send(message)))
+                    on_its_way = await self._send(message)
+                    sent.append((_identity(message), on_its_way))
                 if sent:
                     await asyncio.wait({future for _, future in sent})
         except TimeoutError as error:
@@ -61,7 +62,7 @@ class KafkaPublisher:
         except DataEngineError:
             self._keep(sent)
             raise
-        failures = [error for _, future in sent if (error := future.exception()) is not None]
+        failures = [failure for _, future in sent if (failure := future.exception()) is not None]
         if failures:
             self._keep([(name, future) for name, future in sent if future.exception() is None])
             raise translated(failures[0], self._connection.bootstrap) from failures[0]
@@ -81,7 +82,9 @@ class KafkaPublisher:
         headers = [(name, value.encode()) for name, value in message.headers.items()]
         topic = self._connection.topic(message.topic)
         try:
-            future: asyncio.Future[Any] = await producer.send(topic, message.value, message.key.encode(), headers=headers)
+            future: asyncio.Future[Any] = await producer.send(
+                topic, message.value, message.key.encode(), headers=headers
+            )
         except FOREIGN as error:
             if isinstance(error, TimeoutError):
                 raise
@@ -169,10 +172,9 @@ async def _stop(producer: AIOKafkaProducer, patience: float) -> None:
         async with asyncio.timeout(patience):
             await producer.stop()
             return
-    # aiokafka would go on trying to deliver for ever
-    producer._message_accumulator.fail_all(kafka.ProducerClosed())
-    await producer.client.close()
+    # aiokafka would go on trying to deliver for ever; the order counts: what it sends now still needs its client
     with suppress(*FOREIGN):
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(2 * patience):
             await producer._sender.close()
+    producer._message_accumulator.fail_all(kafka.ProducerClosed())
     await producer.client.close()

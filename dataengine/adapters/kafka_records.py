@@ -32,7 +32,8 @@ async def partitions_of(client: Any, topics: Sequence[str]) -> list[TopicPartiti
     """Every partition of the topics (names on the broker), asked for now. Raises aiokafka's UnknownTopic… or
     TopicAuthorizationFailedError."""
     await client.set_topics(topics)
-    await client.force_metadata_update()
+    if not await client.force_metadata_update():
+        raise kafka.KafkaConnectionError("no broker tells which partitions there are")
     forbidden = sorted(set(client.cluster.unauthorized_topics) & set(topics))
     if forbidden:
         raise kafka.TopicAuthorizationFailedError(*forbidden)

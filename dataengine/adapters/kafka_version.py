@@ -41,9 +41,7 @@ class _ApiVersionsStruct(RequestStruct):  # type: ignore[misc]
     API_KEY = 18
     API_VERSION = 3
     RESPONSE_TYPE = _ApiVersionsResponse
-    SCHEMA = Schema(
-        ("software", CompactString("utf-8")), ("version", CompactString("utf-8")), ("tags", TaggedFields)
-    )
+    SCHEMA = Schema(("software", CompactString("utf-8")), ("version", CompactString("utf-8")), ("tags", TaggedFields))
 
     def build_request_header(self, correlation_id: int, client_id: str) -> RequestHeader_v2:
         # a new header for the request and an old one for the response: this request alone has both

@@ -1,0 +1,170 @@
+"""What of the Kafka adapter needs no broker: errors, settings, the assignor, the table of topics, quiet logs."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import aiokafka.errors as kafka
+import pytest
+from aiokafka.structs import TopicPartition
+
+from dataengine.adapters import kafka_topics
+from dataengine.adapters.kafka_assignor import HeldFirstAssignor
+from dataengine.adapters.kafka_connection import KafkaConnection, quieten, why_unreachable
+from dataengine.adapters.kafka_errors import translated, translating
+from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
+from dataengine.core.events import EVENT_TYPES
+from dataengine.runtime import parked, worker
+from deploy.local.server import free_port
+
+
+def every_kafka_error(kind: type[kafka.KafkaError] = kafka.KafkaError) -> Iterator[type[kafka.KafkaError]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from every_kafka_error(child)
+
+
+KAFKA_ERRORS: list[type[kafka.KafkaError]] = sorted(set(every_kafka_error()), key=str)
+
+
+@pytest.mark.parametrize("kind", KAFKA_ERRORS)
+def test_every_error_of_kafka_becomes_one_of_ours(kind: type[kafka.KafkaError]) -> None:
+    with pytest.raises(DataEngineError) as caught, translating("broker:9092"):
+        raise kind()
+    assert caught.value.where == "broker:9092"
+    assert str(caught.value)
+
+
+@pytest.mark.parametrize("kind", KAFKA_ERRORS)
+def test_what_kafka_calls_retriable_is_retryable(kind: type[kafka.KafkaError]) -> None:
+    if kind.retriable:
+        assert isinstance(translated(kind(), ""), Retryable)
+
+
+@pytest.mark.parametrize(
+    ("foreign", "ours"),
+    [
+        (kafka.SaslAuthenticationFailed("no"), ConfigurationError),
+        (kafka.TopicAuthorizationFailedError("eval-done"), ConfigurationError),
+        (kafka.GroupAuthorizationFailedError("g"), ConfigurationError),
+        (kafka.InvalidReplicationFactorError(), ConfigurationError),
+        (kafka.MessageSizeTooLargeError(), Rejected),
+        (kafka.OutOfOrderSequenceNumber(), Retryable),
+        (kafka.CommitFailedError(), Retryable),
+        (kafka.ConsumerStoppedError(), Retryable),
+        (ssl.SSLCertVerificationError("unknown CA"), ConfigurationError),
+        (ConnectionResetError(), Retryable),
+        (TimeoutError(), Retryable),
+    ],
+)
+def test_an_error_has_the_fate_that_it_deserves(foreign: Exception, ours: type[DataEngineError]) -> None:
+    assert type(translated(foreign, "")) is ours
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"bootstrap": "no-port"},
+        {"bootstrap": "a:9092,b:99999"},
+        {"bootstrap": ""},
+        {"mechanism": "GSSAPI"},
+        {"mechanism": "PLAIN", "username": "u"},
+        {"ca_file": "ca.pem"},
+        {"topic_prefix": "with space"},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError):
+        KafkaConnection(**{"bootstrap": "a:9092", **settings})  # type: ignore[arg-type]
+
+
+def test_a_password_is_not_shown() -> None:
+    connection = KafkaConnection("a:9092", "PLAIN", "user", "hunter2")
+    assert "hunter2" not in repr(connection)
+
+
+def test_certificates_that_are_not_there_are_named(tmp_path: object) -> None:
+    connection = KafkaConnection("a:9092", tls=True, ca_file=tmp_path / "missing.pem")  # type: ignore[operator]
+    with pytest.raises(ConfigurationError, match=r"missing\.pem"):
+        connection.options()
+
+
+async def test_why_nobody_answers_is_said() -> None:
+    reason = await why_unreachable(KafkaConnection(f"127.0.0.1:{free_port()}", request_timeout=1))
+    assert isinstance(reason, Retryable)
+    assert "nobody accepts connections" in str(reason)
+
+
+async def test_a_server_that_is_no_kafka_is_not_ready() -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    reason = await why_unreachable(KafkaConnection(f"127.0.0.1:{port}", request_timeout=1))
+    server.close()
+    assert isinstance(reason, Retryable)
+    assert "PLAINTEXT listener" in str(reason)
+
+
+def test_the_table_knows_every_topic_of_the_loop() -> None:
+    names = {spec.name for spec in kafka_topics.loop_topics()}
+    assert names == {kind.topic for kind in EVENT_TYPES} | {worker.PARKED, parked.RESOLVED}
+    assert (kafka_topics.PARKED, kafka_topics.UNPARKED) == (worker.PARKED, parked.RESOLVED)
+
+
+def test_what_fits_into_any_topic_fits_when_it_is_parked() -> None:
+    largest = max(int(s.settings(1)["max.message.bytes"]) for s in kafka_topics.loop_topics() if s.name != "parked")
+    assert kafka_topics.max_bytes("parked") >= largest
+
+
+def partitions(topic: str, count: int) -> set[TopicPartition]:
+    return {TopicPartition(topic, number) for number in range(count)}
+
+
+def assign(held: dict[str, list[TopicPartition]], topics: list[str], count: int) -> dict[str, set[TopicPartition]]:
+    """Have a group of these members share so many partitions of each topic."""
+    members = {name: HeldFirstAssignor(lambda parts=parts: parts).metadata(topics) for name, parts in held.items()}  # type: ignore[misc]
+    cluster = SimpleNamespace(partitions_for_topic=lambda topic: set(range(count)))
+    given = HeldFirstAssignor(list).assign(cluster, members)
+    return {name: set(assignment.partitions()) for name, assignment in given.items()}
+
+
+def test_every_partition_is_read_by_one_member() -> None:
+    given = assign({"a": [], "b": [], "c": []}, ["tasks", "done"], 4)
+    assert sorted(part for parts in given.values() for part in parts) == sorted(
+        partitions("tasks", 4) | partitions("done", 4)
+    )
+    assert {len(parts) for parts in given.values()} <= {2, 3}
+
+
+def test_whoever_works_on_a_partition_keeps_it() -> None:
+    held = [TopicPartition("tasks", 1), TopicPartition("tasks", 2)]
+    given = assign({"a": held, "b": [], "c": []}, ["tasks"], 6)
+    assert set(held) == given["a"]
+    assert len(given["b"]) == len(given["c"]) == 2
+
+
+def test_two_that_claim_the_same_partition_do_not_both_get_it() -> None:
+    part = TopicPartition("tasks", 0)
+    given = assign({"a": [part], "b": [part]}, ["tasks"], 2)
+    assert given == {"a": {part}, "b": {TopicPartition("tasks", 1)}}
+
+
+def test_a_member_that_says_nonsense_holds_nothing() -> None:
+    members = {
+        "a": SimpleNamespace(subscription=["tasks"], user_data=b"\xff not json"),
+        "b": SimpleNamespace(subscription=["tasks"], user_data=b'{"tasks": 1}'),
+    }
+    cluster = SimpleNamespace(partitions_for_topic=lambda topic: {0, 1})
+    given = HeldFirstAssignor(list).assign(cluster, members)
+    assert {len(assignment.partitions()) for assignment in given.values()} == {1}
+
+
+def test_aiokafka_says_the_same_thing_once(caplog: pytest.LogCaptureFixture) -> None:
+    quieten()
+    for number in range(50):
+        logging.getLogger("aiokafka.test").error("unable to connect, try %d", number)
+    assert len(caplog.records) == 1

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 WORLD := examples/scenes/world
 
-.PHONY: help setup demo test check lint proto clean
+.PHONY: help setup demo up down demo-cluster test check lint proto clean
 
 help:             ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -23,6 +23,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup       ## Run the closed loop on the embedded default; again after an interruption: it goes on
 	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
 	@$(BIN)/dataengine run examples/scenes/run.yaml
+
+up: setup         ## Start Kafka, MinIO, Triton and the local teacher on this machine
+	@$(BIN)/python -m deploy.local.machine up
+
+down: setup       ## Stop them; what they hold stays in .servers
+	@$(BIN)/python -m deploy.local.machine down
+
+demo-cluster: setup  ## The demo on these servers, each service a process of its own
+	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
+	@$(BIN)/python -m deploy.local.demo examples/scenes/cluster.yaml
 
 test: setup       ## Run the tests
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup

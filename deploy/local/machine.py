@@ -1,0 +1,193 @@
+"""Kafka, MinIO, Triton and the local teacher on this machine: `python -m deploy.local.machine up|down|environment`.
+
+`up` starts what is not there and leaves what is, `down` stops it all; data stays in the folder. What runs is written to
+`state.json`, what services need to know to `environment`, both in the folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from fcntl import LOCK_EX, flock
+from pathlib import Path
+
+from deploy.local import kafka, minio, teacher, triton
+from deploy.local.server import DidNotStartError, MissingToolError, Server, free_port, listens
+
+FOLDER = Path(".servers")
+BUCKET = "dataengine"
+PORTS = {"kafka": 19092, "minio": 19000, "triton": 18001, "teacher": 18008}
+"""Where the servers listen if nobody else does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One server that was started: where clients reach it, and the id of its process."""
+
+    name: str
+    address: str
+    pid: int
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there, and is no zombie."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except OSError:
+            return False
+
+
+class Machine:
+    """The servers of one folder."""
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self.folder = folder.resolve()
+
+    def running(self) -> dict[str, Running]:
+        """What was started and is still there, by name."""
+        state = self.folder / "state.json"
+        if not state.is_file():
+            return {}
+        started = [Running(**entry) for entry in json.loads(state.read_text())]
+        return {one.name: one for one in started if one.alive}
+
+    def up(self, tell: Callable[[str], None]) -> dict[str, Running]:
+        """Start what is not there. Raises MissingToolError or DidNotStartError; what did start goes on then."""
+        with self._alone():
+            there = self.running()
+            first = [name for name in ("kafka", "minio", "teacher") if name not in there]
+            with ThreadPoolExecutor(3) as pool:
+                begun = {name: pool.submit(self._start, name, there, tell) for name in first}
+            there |= {name: self._keep(there, future.result()) for name, future in begun.items()}
+            if "triton" not in there:
+                there["triton"] = self._keep(there, self._start("triton", there, tell))
+            self._write_environment(there)
+            return there
+
+    def down(self) -> list[str]:
+        """Stop what runs; data stays. Names what was stopped."""
+        with self._alone():
+            there = self.running()
+            for one in there.values():
+                _stop(one)
+            if "triton" in there:
+                triton.forget_shared_memory()
+            (self.folder / "state.json").unlink(missing_ok=True)
+            return list(there)
+
+    @property
+    def environment_file(self) -> Path:
+        """Lines NAME=VALUE for services and commands."""
+        return self.folder / "environment"
+
+    def environment(self) -> dict[str, str]:
+        """The same as a mapping. Raises FileNotFoundError before the first `up`."""
+        lines = self.environment_file.read_text().splitlines()
+        return {name: value for name, _, value in (line.partition("=") for line in lines)}
+
+    def _start(self, name: str, there: dict[str, Running], tell: Callable[[str], None]) -> Running:
+        tell(f"{name}: starting (the first time it is downloaded or built)")
+        began = time.monotonic()
+        server = self._server(name, there)
+        server.start(timeout=180)
+        assert server.process is not None
+        tell(f"{name}: ready at {server.address} after {time.monotonic() - began:.1f} s")
+        return Running(name, server.address, server.process.pid)
+
+    def _server(self, name: str, there: dict[str, Running]) -> Server:
+        port = PORTS[name]
+        if listens(port):
+            if name == "teacher":  # its address stands in run files
+                raise DidNotStartError(f"{name}: port {port} is taken; stop what listens there")
+            port = free_port()
+        if name == "kafka":
+            return kafka.server(self.folder / "kafka", port)
+        if name == "minio":
+            return minio.server(self.folder / "minio", port)
+        if name == "teacher":
+            return teacher.server(sys.executable, self.folder, port, "--error-rate", "0.05")
+        variables = {
+            **_store_variables(there["minio"].address),
+            "DATAENGINE_STUDENT_CACHE": str(self.folder / "student"),
+            # who waits for work does not spin
+            "OMP_WAIT_POLICY": "passive",
+        }
+        return triton.server(self.folder, variables, grpc_port=port)
+
+    def _keep(self, there: dict[str, Running], started: Running) -> Running:
+        """Write down what runs, at once: whatever fails later, `down` finds it."""
+        there[started.name] = started
+        state = self.folder / "state.json"
+        state.with_suffix(".part").write_text(json.dumps([asdict(one) for one in there.values()]))
+        state.with_suffix(".part").replace(state)
+        return started
+
+    def _write_environment(self, there: dict[str, Running]) -> None:
+        variables = {
+            "DATAENGINE_KAFKA_BOOTSTRAP": there["kafka"].address,
+            **_store_variables(there["minio"].address),
+            "DATAENGINE_TRITON_ENDPOINTS": there["triton"].address,
+            "LOCAL_TEACHER_KEY": "local",
+        }
+        self.environment_file.write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            yield
+
+
+def _store_variables(address: str) -> dict[str, str]:
+    return {
+        "DATAENGINE_S3_ENDPOINT": address,
+        "DATAENGINE_S3_BUCKET": BUCKET,
+        "DATAENGINE_S3_ACCESS_KEY": minio.ROOT_USER,
+        "DATAENGINE_S3_SECRET_KEY": minio.ROOT_PASSWORD,
+        "DATAENGINE_S3_SECURE": "false",
+    }
+
+
+def _stop(one: Running, patience: float = 15.0) -> None:
+    """SIGTERM, and SIGKILL to the whole session where that does not help."""
+    os.kill(one.pid, signal.SIGTERM)
+    end = time.monotonic() + patience
+    while one.alive and time.monotonic() < end:
+        time.sleep(0.05)
+    if one.alive:
+        os.killpg(one.pid, signal.SIGKILL)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("up", "down", "environment"))
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    given = parser.parse_args()
+    machine = Machine(given.folder)
+    if given.what == "down":
+        print(f"stopped {', '.join(machine.down()) or 'nothing: nothing ran'}")
+        return
+    if given.what == "environment":
+        print(machine.environment_file.read_text(), end="")
+        return
+    try:
+        there = machine.up(lambda said: print(said, file=sys.stderr, flush=True))
+    except (MissingToolError, DidNotStartError) as error:
+        sys.exit(f"error: {error}")
+    for name, one in there.items():
+        print(f"{name:<8} {one.address:<28} pid {one.pid}")
+    print(f"settings for services and commands: {machine.environment_file}")
+
+
+if __name__ == "__main__":
+    main()

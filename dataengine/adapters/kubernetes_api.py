@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import urllib3
+import yaml
 from kubernetes import client, config
 
 from dataengine.core.errors import ConfigurationError, Retryable
@@ -16,8 +16,8 @@ from dataengine.core.errors import ConfigurationError, Retryable
 Reply = TypeVar("Reply")
 _TIMEOUT = (5.0, 30.0)
 """Seconds to connect, and to wait for an answer."""
-FOREIGN = (client.ApiException, urllib3.exceptions.HTTPError, OSError)
-"""What the client raises when a call does not succeed."""
+FOREIGN = (client.ApiException, urllib3.exceptions.HTTPError, OSError, ValueError)
+"""What the client raises when a call does not succeed; ValueError for an answer that it cannot read."""
 _RIGHTS = "Bind the account to a Role with create, get and delete on jobs (batch) and list on pods in the namespace"
 
 
@@ -32,7 +32,7 @@ class KubernetesApi:
                 config.load_incluster_config(client_configuration=settings)
             else:
                 config.load_kube_config(str(kubeconfig), context or None, client_configuration=settings)
-        except (config.ConfigException, OSError) as error:
+        except (config.ConfigException, yaml.YAMLError, OSError) as error:
             raise ConfigurationError(
                 f"there is no way to the Kubernetes API: {error}",
                 where=str(kubeconfig or "service account"),
@@ -81,6 +81,8 @@ class KubernetesApi:
         except client.ApiException as error:
             if error.status == expected and not _namespace_is_missing(error):
                 return None
+            if not error.status:  # how the client passes a failed handshake on
+                raise _outage(error, self.address) from error
             raise _refusal(error, f"{self.address}, namespace {self.namespace}") from error
         except FOREIGN as error:
             raise _outage(error, self.address) from error
@@ -106,7 +108,7 @@ def _refusal(error: client.ApiException, where: str) -> Retryable | Configuratio
 def _outage(error: Exception, where: str) -> Retryable | ConfigurationError:
     """No answer, as our own error."""
     cause = getattr(error, "reason", None) or error
-    if isinstance(cause, urllib3.exceptions.SSLError) and isinstance(cause.__cause__, ssl.SSLCertVerificationError):
+    if "CERTIFICATE_VERIFY_FAILED" in str(cause):
         return ConfigurationError(f"its certificate is not trusted: {cause}", where=where, todo="Check the kubeconfig")
     return Retryable(f"the Kubernetes API cannot be reached: {cause}", where=where)
 

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import canonical_json, derived_seed, digest_of
@@ -36,7 +37,8 @@ def read_splits(benchmark: Benchmark, section: BenchmarkSection, seed: int) -> S
     if section.data is not None:
         everything = _scorable(benchmark.read(section.data.data), benchmark)
         questions = _chosen(benchmark, everything, section, section.data.limit, seed)
-        diagnose, report = halves(questions, section.diagnose_share, seed)
+        twins = twin_pictures(Asked(questions, everything.read_picture))
+        diagnose, report = halves(questions, section.diagnose_share, seed, twins)
         return Splits(Asked(diagnose, everything.read_picture), Asked(report, everything.read_picture))
     assert section.diagnose is not None
     assert section.report is not None
@@ -70,21 +72,38 @@ def _scorable(dataset: Dataset, benchmark: Benchmark) -> Dataset:
 
 
 def halves(
-    questions: Sequence[Question], diagnose_share: float, seed: int
+    questions: Sequence[Question], diagnose_share: float, seed: int, twins: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
     """Split by what is looked at: no picture has questions in both halves, and of questions without a picture no text
-    is asked in both. The same seed gives the same halves."""
-    sights = sorted({_sight(question) for question in questions})
+    is asked in both. `twins` gives pictures that are the same one name. The same seed gives the same halves."""
+    seen = [_sight(question, twins) for question in questions]
+    sights = sorted(set(seen))
     random.Random(derived_seed("halves", seed)).shuffle(sights)
     diagnose = set(sights[: round(len(sights) * diagnose_share)])
     return (
-        tuple(question for question in questions if _sight(question) in diagnose),
-        tuple(question for question in questions if _sight(question) not in diagnose),
+        tuple(question for question, sight in zip(questions, seen, strict=True) if sight in diagnose),
+        tuple(question for question, sight in zip(questions, seen, strict=True) if sight not in diagnose),
     )
 
 
-def _sight(question: Question) -> str:
-    return question.picture or "\x1f".join(("", question.hint, question.text, *sorted(question.choices))).lower()
+def twin_pictures(asked: Asked) -> dict[str, str]:
+    """Names of pictures with the same bytes as another one, and the first such name: benchmarks store some twice."""
+    first: dict[str, str] = {}
+    twins: dict[str, str] = {}
+    for name in dict.fromkeys(question.picture for question in asked.questions if question.picture):
+        try:
+            digest = digest_of(asked.read_picture(name))
+        except InputError:
+            continue
+        if first.setdefault(digest, name) != name:
+            twins[name] = first[digest]
+    return twins
+
+
+def _sight(question: Question, twins: Mapping[str, str]) -> str:
+    if question.picture:
+        return twins.get(question.picture, question.picture)
+    return "\x1f".join(("", question.hint, question.text, *sorted(question.choices))).lower()
 
 
 def limited(

@@ -53,11 +53,11 @@ def mmbench(folder: Path, name: str = "mmbench_dev_20230712.tsv") -> Answers:
     """Two questions, one of two and one of four options, in all rotations; an option with a quoted line break."""
     lines = ["index\tquestion\thint\tA\tB\tC\tD\tanswer\tcategory\timage\tsource\tl2-category\tcomment\tsplit"]
     answers: Answers = {}
-    image = base64.b64encode(picture(9)).decode()
     for index, options, right, category in (
         (3, ["yes", "no"], 0, "ocr"),
         (8, ["a cat", "a\ndog", "a bus", "rain"], 3, "scene"),
     ):
+        image = base64.b64encode(picture(20 * index)).decode()
         for turn in range(len(options)):
             rotated = [options[(i - turn) % len(options)] for i in range(len(options))]
             letter = "ABCD"[(right + turn) % len(options)]

@@ -167,7 +167,7 @@ def test_mmbench_follows_a_row_that_names_another_rows_picture(tmp_path: Path) -
     cells[9] = "3"
     path.write_text("\n".join([*lines[:2], "\t".join(cells), *lines[3:]]))
     dataset = find_benchmark("mmbench").read(tmp_path)
-    assert dataset.read_picture("1000003") == dataset.read_picture("3") == made.picture(9)
+    assert dataset.read_picture("1000003") == dataset.read_picture("3") == made.picture(60)
 
 
 def test_scienceqa_reports_the_image_subset(tmp_path: Path) -> None:

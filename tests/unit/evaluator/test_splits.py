@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataengine.core.questions import Question
-from services.evaluator.splits import halves, limited
+from services.evaluator.splits import Asked, halves, limited, twin_pictures
 
 
 def question(number: int, picture: int, kind: str = "a") -> Question:
@@ -23,6 +23,28 @@ def test_the_same_seed_gives_the_same_halves() -> None:
     questions = [question(number, number) for number in range(50)]
     assert halves(questions, 0.5, 7) == halves(list(reversed(questions))[::-1], 0.5, 7)
     assert halves(questions, 0.5, 7) != halves(questions, 0.5, 8)
+
+
+def test_a_picture_under_two_names_is_in_one_half() -> None:
+    questions = [question(number, number) for number in range(40)]
+    twins = twin_pictures(Asked(tuple(questions), lambda name: bytes([int(name) // 2])))
+    assert twins == {str(number): str(number - 1) for number in range(1, 40, 2)}
+    diagnose, report = halves(questions, 0.5, 3, twins)
+    assert len(diagnose) == len(report) == 20
+    assert not {int(q.picture) // 2 for q in diagnose} & {int(q.picture) // 2 for q in report}
+
+
+def test_questions_without_a_picture_are_split_one_by_one() -> None:
+    questions = [Question(str(n), "", f"What is {n}?", "a", ("x", "y"), 0) for n in range(40)]
+    diagnose, report = halves(questions, 0.5, 0)
+    assert len(diagnose) == len(report) == 20
+
+
+def test_one_text_without_a_picture_is_asked_in_one_half_only() -> None:
+    questions = [Question(str(n), "", f"What is {n % 10}?", "a", ("x", "y"), 0) for n in range(40)]
+    diagnose, report = halves(questions, 0.5, 0)
+    assert not {q.text for q in diagnose} & {q.text for q in report}
+    assert len(diagnose) == len(report) == 20
 
 
 def test_a_limit_takes_from_every_type_in_turns() -> None:

@@ -25,6 +25,8 @@ from dataengine.core.errors import ConfigurationError, DataEngineError
 TEMPORARY = "tmp/"
 """Keys under this prefix expire; nothing that a run needs lies there."""
 LEDGER = "ledger/"
+RULES = ("unfinished-uploads", "old-versions", "temporary", "ledger")
+"""The names of our lifecycle rules, after `dataengine-` and the prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,7 @@ def prepare_bucket(connection: S3Connection, cache: Path, lifetimes: Lifetimes |
             except S3Error as error:
                 if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                     raise
-        rules = _rules(connection.prefix, lifetimes or Lifetimes())
-        ours = {rule.rule_id for rule in rules}
-        others = [rule for rule in _standing_rules(client, connection.bucket) if rule.rule_id not in ours]
-        client.set_bucket_lifecycle(connection.bucket, LifecycleConfig(others + rules))
+        _set_rules(client, connection, lifetimes or Lifetimes())
     _check_conditions(MinioStore(connection, cache), connection)
 
 
@@ -95,15 +94,31 @@ def describe(connection: S3Connection) -> BucketStatus:
     return replace(status, versioning=_versioning(client, connection), rules=_rule_names(client, connection))
 
 
-def _rules(prefix: str, lifetimes: Lifetimes) -> list[Rule]:
-    name = f"dataengine-{prefix.strip('/').replace('/', '-')}".strip("-")
+def _set_rules(client: Any, connection: S3Connection, lifetimes: Lifetimes) -> None:
+    name = f"dataengine-{connection.prefix.strip('/').replace('/', '-')}".strip("-")
+    rules = _rules(name, connection.prefix, lifetimes)
+    others = [
+        rule
+        for rule in _standing_rules(client, connection.bucket)
+        if not str(rule.rule_id).startswith(f"{name}-") or rule.rule_id.removeprefix(f"{name}-") not in RULES
+    ]
+    uploads = Rule(
+        ENABLED,
+        rule_filter=Filter(prefix=connection.prefix),
+        rule_id=f"{name}-unfinished-uploads",
+        abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(lifetimes.unfinished_uploads),
+    )
+    try:
+        client.set_bucket_lifecycle(connection.bucket, LifecycleConfig([*others, *rules, uploads]))
+    except S3Error as error:
+        # MinIO has no such rule: it deletes the parts itself after a day
+        if error.code not in ("InvalidArgument", "MalformedXML", "NotImplemented"):
+            raise
+        client.set_bucket_lifecycle(connection.bucket, LifecycleConfig([*others, *rules]))
+
+
+def _rules(name: str, prefix: str, lifetimes: Lifetimes) -> list[Rule]:
     rules = [
-        Rule(
-            ENABLED,
-            rule_filter=Filter(prefix=prefix),
-            rule_id=f"{name}-unfinished-uploads",
-            abort_incomplete_multipart_upload=AbortIncompleteMultipartUpload(lifetimes.unfinished_uploads),
-        ),
         Rule(
             ENABLED,
             rule_filter=Filter(prefix=prefix),

@@ -23,9 +23,9 @@ class S3Connection:
 
     `endpoint` is `host:port` without a scheme, `secure` says whether TLS is spoken there, and `ca_file` is a PEM file
     of the authorities trusted instead of the usual ones. `region` is named in every signature; naming it spares a
-    request and the right to ask for it. `prefix` stands before every key (`team-a/`), so that a bucket can be shared. Files
-    above `part_bytes` go up in parts of that size, `parallel_parts` of them in memory at once. `connect_seconds` and
-    `read_seconds` bound one wait for the other side, not a whole transfer. A request is tried `retries` times more,
+    request and the right to ask for it. `prefix` stands before every key (`team-a/`), so that a bucket can be shared.
+    Files above `part_bytes` go up in parts of that size, `parallel_parts` of them in memory at once. `connect_seconds`
+    and `read_seconds` bound one wait for the other side, not a whole transfer. A request is tried `retries` times more,
     with growing pauses, before the error is raised (once more only if the server took it and stayed silent).
     """
 

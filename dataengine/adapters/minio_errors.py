@@ -102,6 +102,8 @@ _NO_S3 = "what answers there does not speak S3"
 
 def _of_code(error: S3Error, where: str) -> DataEngineError:
     known = CODES.get(error.code or "")
+    if error.code == "InternalError" and "no space left" in (error.message or ""):
+        known = CODES["XMinioStorageFull"]  # what MinIO says of the write that fills the disk
     if known is None:
         message = f"the server says {error.code}: {error.message}"
         return _of_status(int(error.response.status), message, where)
@@ -134,5 +136,5 @@ def _of_connection(error: HTTPError, where: str) -> DataEngineError:
 
 
 def _short(reason: object) -> str:
-    """urllib3 begins its sentences with the connection's repr."""
-    return str(reason).partition(">: ")[2] or str(reason)
+    """urllib3 begins its sentences with the connection: `HTTPConnection(host='…', port=…): …`."""
+    return str(reason).partition("): ")[2] or str(reason)

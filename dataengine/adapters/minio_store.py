@@ -37,8 +37,16 @@ class MinioStore:
     1 and its parts' 2 + n; `local` 0 where the cache has it.
     """
 
-    def __init__(self, connection: S3Connection, cache: Path, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        connection: S3Connection,
+        cache: Path,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        refresh_seconds: float = REFRESH_SECONDS,
+    ) -> None:
         self._connection = connection
+        self._refresh_seconds = refresh_seconds
         self._bucket = connection.bucket
         self._client = connection.client()
         self._cache = FileCache(cache, cache_bytes)
@@ -118,6 +126,10 @@ class MinioStore:
             self._client.remove_object(self._bucket, self._name(key))
 
     def _name(self, key: str) -> str:
+        """The object's name. A path that is not plain is refused here: HTTP would take its dots out of the address,
+        and so lead into another bucket."""
+        if any(step in ("", ".", "..") for step in key.split("/")):
+            raise Rejected("the key leaves the store, or is no plain path", where=self._connection.where(key))
         return self._connection.prefix + key
 
     def _stat(self, key: str) -> Any:
@@ -140,7 +152,7 @@ class MinioStore:
         found = self._stat(ref.key)
         if found is None or (found.metadata.get(_DIGEST), found.size) != (ref.digest, ref.size):
             return False
-        return bool(time.time() - found.last_modified.timestamp() < REFRESH_SECONDS)
+        return bool(time.time() - found.last_modified.timestamp() < self._refresh_seconds)
 
     def _write(self, ref: ArtifactRef, data: bytes, *, only_if_absent: bool) -> bool:
         """One PUT; False if the key is taken. The SDK's public call cannot set the condition (metadata is none)."""

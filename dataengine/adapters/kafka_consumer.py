@@ -136,7 +136,7 @@ class KafkaSubscription:
             auto_offset_reset="earliest",
             session_timeout_ms=round(self._connection.session_timeout * 1000),
             heartbeat_interval_ms=round(self._connection.session_timeout * 1000 / 4),
-            partition_assignment_strategy=(HeldFirstAssignor(self._holding.parts),),
+            partition_assignment_strategy=(HeldFirstAssignor(self._holding.claims),),
             fetch_max_wait_ms=_FETCH_WAIT_MS,
             max_partition_fetch_bytes=_FETCH_BYTES,
         )
@@ -201,7 +201,8 @@ class KafkaSubscription:
 
     def _take(self, consumer: AIOKafkaConsumer, part: TopicPartition, record: ConsumerRecord) -> None:
         message = kafka_records.message_of(record, self._connection.topic_prefix)
-        if self._holding.take(consumer, KafkaDelivery(message, part, record.offset, self)):
+        since = consumer._coordinator.generation
+        if self._holding.take(consumer, KafkaDelivery(message, part, record.offset, since, self)):
             self._announce()
 
     async def _replace(self, error: DataEngineError | None) -> None:

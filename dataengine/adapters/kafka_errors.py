@@ -80,9 +80,7 @@ def translated(error: BaseException, where: str) -> DataEngineError:
         return Rejected(f"Kafka does not take or give the message: {_words(error)}", where=where)
     if isinstance(error, ssl.SSLCertVerificationError):
         todo = "Check the CA file, and that the address is a name in the certificate"
-        return ConfigurationError(
-            f"the broker's certificate is not trusted: {_words(error)}", where=where, todo=todo
-        )
+        return ConfigurationError(f"the broker's certificate is not trusted: {_words(error)}", where=where, todo=todo)
     if isinstance(error, kafka.UnknownTopicOrPartitionError):
         return Retryable(
             "there is no such topic", where=where, todo="Create the topics; `dataengine doctor` lists them"

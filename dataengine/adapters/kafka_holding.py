@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from dataengine.adapters.kafka_assignor import Claim
 from dataengine.core.ports import Message
 
 
@@ -26,11 +27,13 @@ class Settles(Protocol):
 
 @dataclass(slots=True, eq=False)
 class KafkaDelivery:
-    """A message and its place. `moved` says that the consumer's position may no longer be just behind it."""
+    """A message and its place. `since` is the group's generation when it was taken; `moved` says that the consumer's
+    position may no longer be just behind it."""
 
     message: Message
     part: TopicPartition
     offset: int
+    since: int
     reader: Settles
     lost: bool = False
     settled: bool = False
@@ -63,9 +66,9 @@ class Holding:
         """All of them."""
         return list(self._by_part.values())
 
-    def parts(self) -> list[TopicPartition]:
-        """The partitions that they are of."""
-        return list(self._by_part)
+    def claims(self) -> dict[TopicPartition, Claim]:
+        """The partitions that they are of, for the assignor."""
+        return {part: (delivery.offset, delivery.since) for part, delivery in self._by_part.items()}
 
     def take(self, consumer: AIOKafkaConsumer, delivery: KafkaDelivery) -> bool:
         """Pause the partition and hold the delivery; not if the partition has one already, which happens to what is

@@ -1,7 +1,7 @@
 """Members of a group on a real broker: long jobs keep their seat, nothing is lost, nobody works for nothing."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from dataengine.adapters.kafka_bus import KafkaBus
 from dataengine.adapters.kafka_connection import KafkaConnection
 from dataengine.adapters.kafka_consumer import KafkaSubscription
+from dataengine.core.errors import Retryable
 from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import nothing_comes, soon
 from deploy.local.server import Server
@@ -22,6 +23,15 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(20):
         while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
             await asyncio.sleep(0.02)
+
+
+async def insist(step: Callable[[], Awaitable[None]]) -> None:
+    """Repeat a step until Kafka is back, as a worker does."""
+    while True:
+        try:
+            return await step()
+        except Retryable:
+            continue
 
 
 def assigned(subscription: KafkaSubscription) -> int:
@@ -141,7 +151,7 @@ async def test_an_open_delivery_outlives_a_killed_broker(bus: KafkaBus, broker: 
     member = await bus.subscribe("analyzer", ["eval-done"])
     held = await soon(member)
     broker.kill()
-    committing = asyncio.ensure_future(held.commit())
+    committing = asyncio.ensure_future(insist(held.commit))
     await asyncio.to_thread(broker.start)
     await committing
     assert not held.lost

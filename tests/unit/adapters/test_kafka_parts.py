@@ -124,16 +124,19 @@ def partitions(topic: str, count: int) -> set[TopicPartition]:
     return {TopicPartition(topic, number) for number in range(count)}
 
 
-def assign(held: dict[str, list[TopicPartition]], topics: list[str], count: int) -> dict[str, set[TopicPartition]]:
+Held = dict[TopicPartition, tuple[int, int]]
+
+
+def assign(held: dict[str, Held], topics: list[str], count: int) -> dict[str, set[TopicPartition]]:
     """Have a group of these members share so many partitions of each topic."""
     members = {name: HeldFirstAssignor(lambda parts=parts: parts).metadata(topics) for name, parts in held.items()}  # type: ignore[misc]
     cluster = SimpleNamespace(partitions_for_topic=lambda topic: set(range(count)))
-    given = HeldFirstAssignor(list).assign(cluster, members)
+    given = HeldFirstAssignor(dict).assign(cluster, members)
     return {name: set(assignment.partitions()) for name, assignment in given.items()}
 
 
 def test_every_partition_is_read_by_one_member() -> None:
-    given = assign({"a": [], "b": [], "c": []}, ["tasks", "done"], 4)
+    given = assign({"a": {}, "b": {}, "c": {}}, ["tasks", "done"], 4)
     assert sorted(part for parts in given.values() for part in parts) == sorted(
         partitions("tasks", 4) | partitions("done", 4)
     )
@@ -141,16 +144,17 @@ def test_every_partition_is_read_by_one_member() -> None:
 
 
 def test_whoever_works_on_a_partition_keeps_it() -> None:
-    held = [TopicPartition("tasks", 1), TopicPartition("tasks", 2)]
-    given = assign({"a": held, "b": [], "c": []}, ["tasks"], 6)
+    held = {TopicPartition("tasks", 1): (7, 1), TopicPartition("tasks", 2): (0, 1)}
+    given = assign({"a": held, "b": {}, "c": {}}, ["tasks"], 6)
     assert set(held) == given["a"]
     assert len(given["b"]) == len(given["c"]) == 2
 
 
-def test_two_that_claim_the_same_partition_do_not_both_get_it() -> None:
+@pytest.mark.parametrize("mine", [(6, 9), (7, 3)], ids=["the others are further", "the others took it later"])
+def test_what_others_went_on_from_is_not_claimed_back(mine: tuple[int, int]) -> None:
     part = TopicPartition("tasks", 0)
-    given = assign({"a": [part], "b": [part]}, ["tasks"], 2)
-    assert given == {"a": {part}, "b": {TopicPartition("tasks", 1)}}
+    given = assign({"a": {part: mine}, "b": {part: (7, 4)}}, ["tasks"], 2)
+    assert given == {"a": {TopicPartition("tasks", 1)}, "b": {part}}
 
 
 def test_a_member_that_says_nonsense_holds_nothing() -> None:
@@ -159,7 +163,7 @@ def test_a_member_that_says_nonsense_holds_nothing() -> None:
         "b": SimpleNamespace(subscription=["tasks"], user_data=b'{"tasks": 1}'),
     }
     cluster = SimpleNamespace(partitions_for_topic=lambda topic: {0, 1})
-    given = HeldFirstAssignor(list).assign(cluster, members)
+    given = HeldFirstAssignor(dict).assign(cluster, members)
     assert {len(assignment.partitions()) for assignment in given.values()} == {1}
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from dataengine.student.family import Family
+from dataengine.student.family import Family, Piece
 
 IGNORED = -100
 """Label of a token on which no loss is taken (the convention of torch's cross-entropy)."""
@@ -21,6 +23,10 @@ class Encoded:
     ids: list[int]
     labels: list[int]
 
+    def cut(self, longest: int) -> Encoded:
+        """Its first ``longest`` tokens. What is cut off may be the whole answer."""
+        return Encoded(self.ids[:longest], self.labels[:longest])
+
 
 def encode(
     family: Family,
@@ -29,15 +35,45 @@ def encode(
     *,
     pictured: bool = True,
 ) -> Encoded:
-    """Encode the family's prompt piece by piece, so that an answer's tokens do not depend on what precedes them."""
+    """Encode the family's prompt piece by piece, so that an answer's tokens do not depend on what precedes them.
+
+    Pieces that a family joins are tokenised as one text; a token belongs to the piece that holds its last character.
+    """
     pieces = family.prompt(turns, pictured=pictured)
-    encoded = tokenizer([p.text for p in pieces], add_special_tokens=False)["input_ids"]
+    places = [family.picture_id(tokenizer)] * family.picture_tokens
     ids: list[int] = []
     labels: list[int] = []
-    for piece, tokens in zip(pieces, encoded, strict=True):
+    for run in _runs(pieces):
+        if run[0].picture:
+            ids += places
+            labels += [IGNORED] * len(places)
+            continue
+        tokens, learned = _tokens(tokenizer, run)
         ids += tokens
-        labels += tokens if piece.learned else [IGNORED] * len(tokens)
+        labels += [token if wanted else IGNORED for token, wanted in zip(tokens, learned, strict=True)]
     return Encoded(ids, labels)
+
+
+def _runs(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    runs: list[list[Piece]] = []
+    for piece in pieces:
+        if piece.joined:
+            runs[-1].append(piece)
+        else:
+            runs.append([piece])
+    return runs
+
+
+def _tokens(tokenizer: PreTrainedTokenizerBase, run: Sequence[Piece]) -> tuple[list[int], list[bool]]:
+    """Token ids of pieces that are one text, and which of them are learned."""
+    if len(run) == 1:
+        ids = list(tokenizer(run[0].text, add_special_tokens=False)["input_ids"])
+        return ids, [run[0].learned] * len(ids)
+    text = "".join(piece.text for piece in run)
+    encoded = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    ends = list(accumulate(len(piece.text) for piece in run))
+    owners = [min(bisect_left(ends, end), len(run) - 1) for _, end in encoded["offset_mapping"]]
+    return list(encoded["input_ids"]), [run[owner].learned for owner in owners]
 
 
 def padded(rows: Sequence[Sequence[int]], fill: int, *, left: bool = False) -> torch.Tensor:
@@ -61,3 +97,14 @@ def mean_answer_loss(hidden: torch.Tensor, head: torch.nn.Module, labels: torch.
     losses = torch.nn.functional.cross_entropy(logits, target[wanted], reduction="none")
     shares = (wanted / wanted.sum(1, keepdim=True).clamp(min=1))[wanted]
     return (losses * shares).sum() / len(labels)
+
+
+def mean_token_loss(hidden: torch.Tensor, head: torch.nn.Module, labels: torch.Tensor) -> torch.Tensor:
+    """Mean over all answer tokens of the batch, as the published models were trained: (N, L, H), (N, L) to a scalar.
+
+    A long answer weighs more than a short one. nan where the batch has no label.
+    """
+    target = labels[:, 1:]
+    wanted = target != IGNORED
+    logits = head(hidden[:, :-1][wanted]).float()
+    return torch.nn.functional.cross_entropy(logits, target[wanted])

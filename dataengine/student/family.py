@@ -11,13 +11,22 @@ import torch
 from PIL import Image
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+PICTURE = -200
+"""Stands in token ids for one place of the picture, where a family's vocabulary has no token for it. Never embedded."""
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of prompt text. ``learned``: training takes its loss here (it is an answer)."""
+    """A stretch of prompt text.
+
+    ``learned``: training takes its loss here (it is an answer). ``joined``: tokenised as one text with the piece before
+    it. ``picture``: no text, but the picture's places.
+    """
 
     text: str
     learned: bool = False
+    joined: bool = False
+    picture: bool = False
 
 
 class Family(Protocol):
@@ -39,6 +48,10 @@ class Family(Protocol):
         """T: how many such places one picture fills."""
 
     @property
+    def answer_end(self) -> str:
+        """The text that ends an answer: what stands before it has been said."""
+
+    @property
     def lora_targets(self) -> str:
         """Regular expression over module names (peft's form) for every linear layer that LoRA adapts by default."""
 
@@ -53,6 +66,15 @@ class Family(Protocol):
     @property
     def dtype(self) -> torch.dtype:
         """The precision in which the family is served."""
+
+    def fitted(self, base: Path) -> Family:
+        """This family with the picture's size that the weights at ``base`` were made for. Raises as ``load_model``."""
+
+    def skeleton(self, base: Path | None = None) -> PreTrainedModel:
+        """The model without memory for its weights (torch's meta device), of the published size or of ``base``'s.
+
+        Raises as ``load_model``, and ValueError where a family has no published size and ``base`` is None.
+        """
 
     def load_model(self, base: Path) -> PreTrainedModel:
         """The model on the CPU, in ``dtype``, in evaluation mode.
@@ -72,6 +94,9 @@ class Family(Protocol):
         A turn is (question, answer); None in the last turn asks for an answer: the text then ends where it begins.
         """
 
+    def picture_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+        """What stands in token ids for one place of the picture: a token of the vocabulary, or PICTURE."""
+
     def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """Run the vision tower: (N, 3, height, width) to (N, T, V). Does not depend on LoRA or projector."""
 
@@ -84,8 +109,11 @@ def token_id(tokenizer: PreTrainedTokenizerBase, token: str) -> int:
     return cast(int, tokenizer.convert_tokens_to_ids(token))
 
 
-def embed(model: PreTrainedModel, ids: torch.Tensor, picture_token_id: int, projected: torch.Tensor) -> torch.Tensor:
-    """Embeddings of (N, L) token ids with the picture's places filled, in order, from ``projected`` (N, T, H)."""
-    embeddings: torch.Tensor = model.get_input_embeddings()(ids)
-    places = (ids == picture_token_id).unsqueeze(-1)
+def embed(model: PreTrainedModel, ids: torch.Tensor, picture_id: int, projected: torch.Tensor) -> torch.Tensor:
+    """Embeddings of (N, L) token ids with the picture's places filled, in order, from ``projected`` (P, T, H).
+
+    P is the number of rows that have a picture; the others have no such places.
+    """
+    embeddings: torch.Tensor = model.get_input_embeddings()(ids.clamp(min=0))
+    places = (ids == picture_id).unsqueeze(-1)
     return embeddings.masked_scatter(places, projected.to(embeddings.dtype))

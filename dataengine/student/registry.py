@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.student.family import Family
+from dataengine.student.llava15 import Llava15
 from dataengine.student.tiny_llava import TinyLlava
 
 FAMILIES: dict[str, Family] = {
     "tiny-llava": TinyLlava(),
+    "llava-1.5": Llava15(),
 }
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -40,6 +40,7 @@ class TinyLlava:
     lora_targets: str = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
     projector: str = "model.multi_modal_projector"
     vision: str = "model.vision_tower"
+    answer_end: str = "</s>"
 
     @property
     def picture_tokens(self) -> int:
@@ -51,11 +52,22 @@ class TinyLlava:
         """Single precision: the model is so small that conversions would cost more than they save."""
         return torch.float32
 
+    def fitted(self, base: Path) -> TinyLlava:
+        """See Family."""
+        vision = llava_configuration(base)["vision_config"]
+        return replace(self, side=int(vision["image_size"]), patch=int(vision["patch_size"]))
+
+    def skeleton(self, base: Path | None = None) -> PreTrainedModel:
+        """See Family."""
+        if base is None:
+            raise ValueError(f"{self.name} has no published size: name a checkpoint")
+        llava_configuration(base)
+        with torch.device("meta"):
+            return LlavaForConditionalGeneration(LlavaConfig.from_pretrained(base, local_files_only=True))
+
     def load_model(self, base: Path) -> PreTrainedModel:
         """See Family."""
-        kind = json.loads((base / "config.json").read_text())
-        if kind.get("model_type") != "llava":
-            raise ValueError(f"{base}: model_type is {kind.get('model_type')!r}, not 'llava'")
+        llava_configuration(base)
         model = LlavaForConditionalGeneration.from_pretrained(base, dtype=self.dtype, local_files_only=True)
         return cast(PreTrainedModel, model.eval())
 
@@ -82,6 +94,10 @@ class TinyLlava:
                 pieces.append(Piece(f"{answer}</s>", learned=True))
         return pieces
 
+    def picture_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+        """The token ``<image>``."""
+        return token_id(tokenizer, self.picture_token)
+
     def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """The tower's last layer without the class token."""
         tower = model.get_submodule(self.vision)
@@ -92,6 +108,14 @@ class TinyLlava:
         """The two-layer projector."""
         projected: torch.Tensor = model.get_submodule(self.projector)(seen)
         return projected
+
+
+def llava_configuration(base: Path) -> dict[str, Any]:
+    """``config.json`` of a LLaVA in transformers' layout. Raises OSError, or ValueError where it is something else."""
+    kind: dict[str, Any] = json.loads((base / "config.json").read_text())
+    if kind.get("model_type") != "llava":
+        raise ValueError(f"{base}: model_type is {kind.get('model_type')!r}, not 'llava'")
+    return kind
 
 
 def build_tokenizer(words: Iterable[str]) -> PreTrainedTokenizerFast:

@@ -33,16 +33,16 @@ TRAINED = "trained.safetensors"
 class Lesson(nn.Module):
     """A student that returns its loss. ``sees``: pictures come as the frozen tower's output, else as pixels."""
 
-    def __init__(self, student: PeftModel, family: Family, *, sees: bool) -> None:
+    def __init__(self, student: PeftModel, family: Family, picture_id: int, *, sees: bool) -> None:
         super().__init__()
         self.student = student
         self._plain = cast(PreTrainedModel, student.get_base_model())
         self._family = family
         self._sees = sees
-        self._picture_id = int(self._plain.config.image_token_index)
+        self._picture_id = picture_id
 
     def forward(self, ids: torch.Tensor, labels: torch.Tensor, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        """ids, labels (N, L) padded right; pictures (N, T, V) or (N, 3, height, width)."""
+        """ids, labels (N, L) padded right; pictures (P, T, V) or (P, 3, height, width) of the P rows that have one."""
         seen = pictures if self._sees else self._family.look(self._plain, pictures)
         embeddings = embed(self._plain, ids, self._picture_id, self._family.project(self._plain, seen))
         decoder = self._plain.get_decoder()
@@ -78,12 +78,12 @@ class LessonTrainer(Trainer):
     """Trainer with the recipe's two learning rates, records grouped by length, and checkpoints of what is trained."""
 
     def __init__(
-        self, lesson: Lesson, arguments: TrainingArguments, lessons: Lessons, recipe: Recipe, watch: Watch
+        self, lesson: Lesson, arguments: TrainingArguments, lessons: Lessons, recipe: Recipe, watch: Watch, pad: int
     ) -> None:
         self._lesson = lesson
         self._recipe = recipe
         self._lessons = lessons
-        self._pad = int(lesson._plain.config.get_text_config().pad_token_id)
+        self._pad = pad
         super().__init__(
             model=lesson, args=arguments, train_dataset=lessons, data_collator=self._collate, callbacks=[watch]
         )

@@ -17,7 +17,7 @@ from typing import cast
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
-from transformers import PreTrainedModel, TrainingArguments, set_seed
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments, set_seed
 
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.family import Family
@@ -69,7 +69,7 @@ def train(
         return Trained(out / "adapter", json.loads(done.read_text()))
     began = time.monotonic()
     set_seed(recipe.seed)
-    model, lessons = _load(family, base, records, recipe, previous)
+    model, lessons, tokenizer, family = _load(family, base, records, recipe, previous)
     work = out / "work"
     resume = last_whole_checkpoint(work)
 
@@ -77,8 +77,8 @@ def train(
         progress(TrainingProgress(step, steps, loss, time.monotonic() - began))
 
     watch = Watch(tell, cancelled)
-    lesson = Lesson(model, family, sees=not recipe.train_vision)
-    trainer = LessonTrainer(lesson, _arguments(recipe, work), lessons, recipe, watch)
+    lesson = Lesson(model, family, family.picture_id(tokenizer), sees=not recipe.train_vision)
+    trainer = LessonTrainer(lesson, _arguments(recipe, work), lessons, recipe, watch, cast(int, tokenizer.pad_token_id))
     output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if watch.stopped:
         raise Cancelled("training was cancelled", where=str(work), todo="start it again to go on from its checkpoint")
@@ -103,8 +103,9 @@ def train(
 
 def _load(
     family: Family, base: Path, records: Sequence[TrainingRecord], recipe: Recipe, previous: Path | None
-) -> tuple[PeftModel, Lessons]:
+) -> tuple[PeftModel, Lessons, PreTrainedTokenizerBase, Family]:
     try:
+        family = family.fitted(base)
         tokenizer = family.load_tokenizer(base)
         plain = family.load_model(base)
     except BROKEN_WEIGHTS as error:
@@ -112,7 +113,7 @@ def _load(
     lessons = prepare(records, family, tokenizer, recipe.max_length, None if recipe.train_vision else plain)
     set_seed(recipe.seed)
     model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
-    return model, lessons
+    return model, lessons, tokenizer, family
 
 
 def _fresh(plain: PreTrainedModel, family: Family, recipe: Recipe) -> PeftModel:

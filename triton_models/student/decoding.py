@@ -43,11 +43,10 @@ def _fill(
     lengths = torch.tensor([len(p.ids) for p in prompts], device=model.device)
     places = torch.arange(ids.shape[1], device=model.device)
     mask = (places >= (ids.shape[1] - lengths).unsqueeze(1)).long()
-    picture_id = cast(int, tokenizer.convert_tokens_to_ids(family.picture_token))
     if seen is None:
         embeddings: torch.Tensor = model.get_input_embeddings()(ids)
     else:
-        embeddings = embed(model, ids, picture_id, family.project(model, seen))
+        embeddings = embed(model, ids, family.picture_id(tokenizer), family.project(model, seen))
     return _Filled(embeddings, mask, (mask.cumsum(1) - 1).clamp(min=0))
 
 
@@ -63,7 +62,7 @@ def generate(
     prompts: Sequence[Prompt],
     max_tokens: int,
 ) -> list[str]:
-    """Greedy answers of at most ``max_tokens`` tokens, raw text without special tokens."""
+    """Greedy answers of at most ``max_tokens`` tokens, raw text without special tokens, up to the family's end."""
     filled = _fill(model, family, tokenizer, seen, prompts)
     mask, end = filled.mask, cast(int, tokenizer.eos_token_id)
     out = _forward(model, filled.embeddings, mask, filled.positions, None)
@@ -80,7 +79,8 @@ def generate(
         mask = torch.cat([mask, mask.new_ones(len(prompts), 1)], 1)
         out = _forward(model, model.get_input_embeddings()(token.unsqueeze(1)), mask, position, out.past_key_values)
     ids = torch.stack(said, 1) if said else torch.zeros(len(prompts), 0, dtype=torch.long)
-    return [text.strip() for text in tokenizer.batch_decode(ids, skip_special_tokens=True)]
+    texts = tokenizer.batch_decode(ids, skip_special_tokens=True)
+    return [text.split(family.answer_end, 1)[0].strip() for text in texts]
 
 
 def rank(

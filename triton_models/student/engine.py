@@ -14,7 +14,7 @@ from dataengine.core.identity import digest_of_weights
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 from dataengine.student.encoding import Encoded, encode
-from dataengine.student.family import Family, token_id
+from dataengine.student.family import Family
 from triton_models.student.adapters import Adapters
 from triton_models.student.decoding import Prompt, generate, rank
 from triton_models.student.sight import Sight
@@ -52,10 +52,11 @@ class Engine:
     ) -> None:
         if threads is not None:
             torch.set_num_threads(threads)
+        family = family.fitted(base_path)
         self._family = family
         self._batch = batch
         self._tokenizer = family.load_tokenizer(base_path)
-        self._picture_id = token_id(self._tokenizer, family.picture_token)
+        self._picture_id = family.picture_id(self._tokenizer)
         base = cast(PreTrainedModel, cast(torch.nn.Module, family.load_model(base_path)).to(torch.device(device)))
         self._longest = int(base.config.get_text_config().max_position_embeddings)
         self._base_digest = digest_of_weights(base_path)
@@ -111,7 +112,8 @@ class Engine:
         room = max(map(len, choices)) if choices else ask.max_tokens
         if len(prompt) + room > self._longest:
             return NoAnswer(ask.question_id, f"prompt of {len(prompt)} tokens is too long")
-        if prompt.count(self._picture_id) != (self._family.picture_tokens if pictured else 0):
+        places = self._family.picture_tokens if pictured else 0
+        if self._family.picture_token in ask.prompt or prompt.count(self._picture_id) != places:
             return NoAnswer(ask.question_id, f"the question contains {self._family.picture_token}")
         return _Ready(place, ask, Prompt(tuple(prompt), self._sight.key(ask.picture), choices))
 

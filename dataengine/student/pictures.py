@@ -1,0 +1,36 @@
+"""From a picture to a tower's input, as CLIP's towers were trained: Pillow's bicubic filter, CLIP's mean and spread."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+MEAN = (0.48145466, 0.4578275, 0.40821073)
+SPREAD = (0.26862954, 0.26130258, 0.27577711)
+"""Of CLIP's training pictures, per channel, on a scale of 0..1."""
+
+
+def normalised(picture: Image.Image) -> torch.Tensor:
+    """An RGB picture as float32 (3, height, width), per channel in units of CLIP's spread around its mean."""
+    values = torch.from_numpy(np.array(picture, dtype=np.float32)) / 255
+    return ((values - torch.tensor(MEAN)) / torch.tensor(SPREAD)).permute(2, 0, 1).contiguous()
+
+
+def on_a_square(picture: Image.Image) -> Image.Image:
+    """The picture in the middle of a square of CLIP's mean colour."""
+    width, height = picture.size
+    side = max(width, height)
+    square = Image.new("RGB", (side, side), tuple(int(value * 255) for value in MEAN))
+    square.paste(picture, ((side - width) // 2, (side - height) // 2))
+    return square
+
+
+def centre_crop(picture: Image.Image, side: int) -> Image.Image:
+    """The shorter edge scaled to ``side``, then the square in the middle."""
+    width, height = picture.size
+    shorter = min(width, height)
+    scaled = (int(side * width / shorter), int(side * height / shorter))
+    small = picture.resize(scaled, Image.Resampling.BICUBIC)
+    left, top = (scaled[0] - side) // 2, (scaled[1] - side) // 2
+    return small.crop((left, top, left + side, top + side))

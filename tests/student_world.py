@@ -37,8 +37,7 @@ class StudentWorld:
     @property
     def environment(self) -> dict[str, str]:
         """What the served model is told."""
-        prefix = "DATAENGINE_STUDENT_"
-        return {f"{prefix}STORE_FOLDER": str(self.folder / "store"), f"{prefix}CACHE": str(self.folder / "cache")}
+        return {"DATAENGINE_STORE_FOLDER": str(self.folder / "store"), "DATAENGINE_WORK_FOLDER": str(self.folder / "w")}
 
     def inprocess(self) -> InprocessStudent:
         """The student in this process, on the same store."""

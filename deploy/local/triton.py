@@ -26,6 +26,10 @@ VERSION = "0.7.0"
 PROJECT = Path(__file__).resolve().parents[2]
 MODELS = PROJECT / "triton_models"
 SHARED_MEMORY = Path("/dev/shm")
+_LENT = "DATAENGINE_STUB_PATH"
+_LEND = f"import os, sys; sys.path.extend(p for p in os.environ.get('{_LENT}', '').split(':') if p)\n"
+"""The stub's Python is isolated: PYTHONPATH means nothing to it, a .pth file does. Appended, so that its own numpy
+stands in front of the project's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ def get() -> Triton:
             _environment(server, ["--no-deps", f"nvidia-pytriton=={VERSION}"])
             # with numpy 2 the wheel's stub hands strings over broken, and says nothing
             _environment(stub, ["numpy<2"])
+            (_packages(stub) / "zz_lent.pth").write_text(_LEND)
             _link_backend(_packages(server) / "pytriton" / "tritonserver", backends / "python", python)
             (cache / "whole").touch()
     return Triton(_packages(server) / "pytriton" / "tritonserver", backends, stub)
@@ -66,6 +71,7 @@ def server(
     `environment` tells the models what they need. `address` is host:port of gRPC. Raises MissingToolError.
     """
     triton = get()
+    forget_shared_memory()
     http, grpc, metrics = free_port(), grpc_port or free_port(), free_port()
     command = [
         str(triton.home / "bin" / "tritonserver"),
@@ -85,18 +91,40 @@ def server(
     return Server("triton", f"127.0.0.1:{grpc}", command, folder / "triton.log", lambda: _is_ready(http), variables)
 
 
+def stubs(server: Server) -> list[int]:
+    """The process ids of the models of a running server: one for each version and instance."""
+    if server.process is None:
+        return []
+    parents = {path: _words(path / "stat") for path in Path("/proc").glob("[0-9]*")}
+    children = [path for path, words in parents.items() if words[1:2] == [str(server.process.pid)]]
+    return [int(path.name) for path in children if _read(path / "cmdline").startswith(b"triton_python_backend_stub")]
+
+
 def forget_shared_memory() -> None:
-    """Remove what killed servers left in shared memory. Only while no tritonserver of this user runs."""
+    """Remove what killed servers left in shared memory; what a living process has mapped stays."""
+    held = b"\n".join(_read(path) for path in Path("/proc").glob("[0-9]*/maps"))
     for region in SHARED_MEMORY.glob("triton_python_backend_shm_region_*"):
-        region.unlink(missing_ok=True)
+        if region.name.encode() not in held:
+            region.unlink(missing_ok=True)
+
+
+def _words(path: Path) -> list[str]:
+    """State and parent of a process, from its `stat`: what follows the name, which may have blanks."""
+    return _read(path).decode(errors="replace").rpartition(")")[2].split()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # the process has ended meanwhile, or is somebody else's
+        return b""
 
 
 def _stub_variables(triton: Triton) -> dict[str, str]:
-    """PATH decides whose Python the stub is; PYTHONPATH lends it the project, with the stub's own numpy in front."""
-    search = (_packages(triton.stub), PROJECT, Path(sysconfig.get_path("purelib")))
+    """PATH decides whose Python the stub is; to it are lent the project and the project's packages."""
     return {
         "PATH": f"{triton.stub / 'bin'}:/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": ":".join(map(str, search)),
+        _LENT: f"{PROJECT}:{sysconfig.get_path('purelib')}",
         "LD_LIBRARY_PATH": str(sysconfig.get_config_var("LIBDIR")),
         "OMP_NUM_THREADS": "1",
     }

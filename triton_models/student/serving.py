@@ -12,8 +12,9 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, NoAnswer
+from dataengine.engines.opening import open_store, work_folder
 from dataengine.wire.inference import Arrays, decode_ask
-from triton_models.student.settings import open_store, serving_settings
+from triton_models.student.settings import serving_settings
 
 Outcome: TypeAlias = Answer | NoAnswer | Retryable | Rejected
 
@@ -52,6 +53,7 @@ def serving_from_environment(device: str, environ: Mapping[str, str] = os.enviro
     from triton_models.student.bases import Bases  # torch
 
     settings = serving_settings(environ)
-    checkpoints = Checkpoints(open_store(settings, environ), settings.cache / "adapters", settings.keep_fetched)
+    cache = settings.cache or work_folder() / "adapters"
+    checkpoints = Checkpoints(open_store(environ), cache, settings.keep_fetched)
     bases = Bases(settings, device)
     return Serving(CheckpointAnswers(checkpoints, lambda document: bases.engine_of(document).answer))

@@ -1,0 +1,102 @@
+"""The student behind a real Triton keeps the contract, and answers as the engine in this process does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from tritonclient.grpc import aio as triton_client
+
+from dataengine.adapters.triton_connection import TritonConnection
+from dataengine.adapters.triton_student import TritonStudent
+from dataengine.core.artifacts import ArtifactRef
+from dataengine.core.errors import Rejected
+from dataengine.core.ports import Student
+from dataengine.core.questions import Answer
+from dataengine.testing.student_contract import RANK, StudentContract
+from dataengine.wire.documents import CheckpointDoc
+from deploy.local.server import Server, free_port
+from tests.student_world import StudentWorld, questions
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("triton")]
+
+
+class TestTritonStudent(StudentContract):
+    @pytest.fixture
+    def checkpoint(self, world: StudentWorld) -> ArtifactRef:
+        return world.base
+
+    @pytest.fixture
+    def other_checkpoint(self, world: StudentWorld) -> ArtifactRef:
+        return world.adapted
+
+    @pytest.fixture
+    async def unreachable(self) -> AsyncIterator[Student]:
+        student = TritonStudent(TritonConnection((f"127.0.0.1:{free_port()}",)))
+        yield student
+        await student.close()
+
+
+@pytest.mark.parametrize("which", ["base", "adapted"])
+async def test_answers_are_those_of_the_engine_in_this_process(
+    student: TritonStudent, world: StudentWorld, which: str
+) -> None:
+    checkpoint: ArtifactRef = getattr(world, which)
+    asks = questions(60)
+    served = await student.answer(asks, checkpoint)
+    here = await world.inprocess().answer(asks, checkpoint)
+    for one, other in zip(served, here, strict=True):
+        assert isinstance(one, Answer) and isinstance(other, Answer)
+        assert replace(one, choice_losses=()) == replace(other, choice_losses=())
+        margins = [[b - a for a, b in pairwise(answer.choice_losses)] for answer in (one, other)]
+        assert margins[0] == pytest.approx(margins[1], abs=1e-5)
+
+
+async def test_five_hundred_questions_at_once_are_answered_in_batches(
+    student: TritonStudent, world: StudentWorld, server: Server
+) -> None:
+    before = await requests_and_runs(server)
+    asks = questions(500)
+    halves = await asyncio.gather(student.answer(asks[:250], world.base), student.answer(asks[250:], world.adapted))
+    answers = [*halves[0], *halves[1]]
+    assert [answer.question_id for answer in answers] == [ask.question_id for ask in asks]
+    assert all(isinstance(answer, Answer) for answer in answers)
+    requests, runs = (after - was for after, was in zip(await requests_and_runs(server), before, strict=True))
+    assert requests == 500
+    assert runs < 250, "requests that wait are run together"
+
+
+async def test_an_unknown_checkpoint_fails_alone(student: TritonStudent, world: StudentWorld) -> None:
+    unknown = ArtifactRef("artifact://runs/r/rounds/09/checkpoint.json", "0" * 64, 1)
+    known, failed = await asyncio.gather(
+        student.answer([RANK] * 20, world.base), student.answer([RANK] * 20, unknown), return_exceptions=True
+    )
+    assert isinstance(failed, Rejected) and "no such artifact" in str(failed)
+    assert isinstance(known, list) and all(isinstance(answer, Answer) for answer in known)
+
+
+async def test_a_checkpoint_of_another_base_is_refused(student: TritonStudent, world: StudentWorld) -> None:
+    document = CheckpointDoc.load(world.store, world.base).model_copy(update={"base_digest": "0" * 64})
+    stranger = world.store.put("runs/r/rounds/00/stranger.json", document.encode())
+    with pytest.raises(Rejected, match="base weights here are not those"):
+        await student.answer([RANK], stranger)
+
+
+async def test_a_request_that_breaks_the_contract_is_refused(server: Server, world: StudentWorld) -> None:
+    async with triton_client.InferenceServerClient(server.address) as client:
+        config = await client.get_model_config("student", as_json=True)
+    assert {tensor["name"] for tensor in config["config"]["input"]} >= {"PICTURE", "PROMPT", "CHECKPOINT_DIGEST"}
+    student = TritonStudent(TritonConnection((server.address,)))
+    try:
+        with pytest.raises(Rejected):
+            await student.answer([replace(RANK, mode="shouting")], world.base)  # type: ignore[arg-type]
+    finally:
+        await student.close()
+
+
+async def requests_and_runs(server: Server) -> tuple[int, int]:
+    async with triton_client.InferenceServerClient(server.address) as client:
+        statistics = await client.get_inference_statistics("student", as_json=True)
+    (model,) = statistics["model_stats"]
+    return int(model.get("inference_count", 0)), int(model.get("execution_count", 0))

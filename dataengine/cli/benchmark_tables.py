@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -34,6 +34,14 @@ def benchmarks_table(benchmarks: Sequence[Benchmark]) -> RenderableType:
         for file in benchmark.files:
             below.append(f"  {file.name}, {file.holds}; from {file.source}\n")
     return Group(table, below)
+
+
+def types_table(counts: Mapping[str, int], meanings: Mapping[str, str]) -> RenderableType:
+    """How many questions are of which type, the most frequent first, with what the type means."""
+    table = Table("type", "questions", "meaning", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        table.add_row(Text(name), f"{count:,}", Text(meanings.get(name, "")))
+    return table
 
 
 def findings_table(findings: Findings) -> RenderableType:

@@ -56,8 +56,8 @@ def check(benchmark: NameArgument, data: DataOption = None, as_json: JsonOption 
     Example: dataengine check mmbench --data DIR
     """
     found = find_benchmark(benchmark)
-    dataset = _read(found, data)
-    with _progress("pictures") as bar:
+    dataset = read_dataset(found, data)
+    with progress_bar("pictures") as bar:
         task = bar.add_task("pictures", total=None)
         findings = check_dataset(found, dataset, lambda done, of: bar.update(task, completed=done, total=of))
     if as_json:
@@ -90,7 +90,7 @@ def score(
     """
     found = find_benchmark(benchmark)
     chosen, unanswered_are = found.variant(variant), _missing(missing)
-    dataset = _read(found, data)
+    dataset = read_dataset(found, data)
     given = read_predictions(predictions, found, dataset, chosen)
     if upload is not None:
         found.upload(dataset.questions, given.texts, upload)
@@ -126,7 +126,7 @@ def compare(
         raise ConfigurationError(f"{len(predictions)} prediction files were given", todo="Give --predictions twice")
     found = find_benchmark(benchmark)
     chosen = found.variant(variant)
-    dataset = _read(found, data)
+    dataset = read_dataset(found, data)
     sides = []
     for path in predictions:
         given = read_predictions(path, found, dataset, chosen)
@@ -139,7 +139,8 @@ def compare(
         Console().print(comparison_table(found, comparison))
 
 
-def _read(benchmark: Benchmark, data: Path | None) -> Dataset:
+def read_dataset(benchmark: Benchmark, data: Path | None) -> Dataset:
+    """The benchmark's files, with their notes told on stderr. Raises ConfigurationError if nobody says where."""
     folder = data or benchmark.home
     if folder is None:
         raise ConfigurationError(f"{benchmark.title} needs its official files", todo="Say where with --data DIR")
@@ -222,6 +223,7 @@ def _described(benchmark: Benchmark) -> dict[str, object]:
     }
 
 
-def _progress(what: str) -> Progress:
+def progress_bar(what: str) -> Progress:
+    """A bar on stderr, where that is a terminal."""
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, console=_STDERR, transient=True, disable=not _STDERR.is_terminal)

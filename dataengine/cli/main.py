@@ -8,6 +8,7 @@ import typer
 
 from dataengine.cli import parked
 from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
+from dataengine.cli.classify import classify
 from dataengine.cli.doctor import doctor, prepare
 from dataengine.cli.exits import FAILED, INTERRUPTED, WRONG_USAGE
 from dataengine.cli.experiment import experiment
@@ -39,6 +40,7 @@ app.command("benchmarks")(list_benchmarks)
 app.command()(check)
 app.command()(score)
 app.command()(compare)
+app.command()(classify)
 
 
 def main() -> None:

@@ -3,17 +3,18 @@ batches of 50, with the reply parsed strictly."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from dataengine.core.errors import Rejected
+from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.identity import derived_seed
-from dataengine.core.ports import Teacher, TeacherRequest
+from dataengine.core.ports import Teacher, TeacherReply, TeacherRequest
 from dataengine.core.questions import Question
 
 BATCH = 50
 _TRIES = 3
+_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 TYPES: dict[str, str] = {
     "identity reasoning": "who or what a person is (occupation, role, status), inferred from how they look",
@@ -71,21 +72,39 @@ def parse_types(reply: str, count: int) -> tuple[str, ...]:
     return tuple(found)
 
 
-async def typed_by_teacher(questions: Sequence[Question], teacher: Teacher, seed: int = 0) -> list[Question]:
-    """The questions with the teacher's types, in their order.
+async def types_by_teacher(
+    questions: Sequence[Question],
+    teacher: Teacher,
+    seed: int = 0,
+    wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AsyncIterator[dict[str, str]]:
+    """Question id → type, one batch after the other, in their order.
 
-    A reply of the wrong form is asked for again, up to three times with another seed. Raises Rejected if it stays
-    wrong, and what the teacher raises.
+    A reply of the wrong form is asked for again, up to three times with another seed; a teacher that cannot be reached
+    is waited for, up to six times and as long as it says. Raises Rejected if a reply stays wrong, and what the teacher
+    raises.
     """
-    typed: list[Question] = []
     for start in range(0, len(questions), BATCH):
         batch = questions[start : start + BATCH]
-        names = await _types_of_batch([question.text for question in batch], teacher, derived_seed(seed, start))
-        typed += [
-            replace(question, question_type=name, extra={**question.extra, "types": {"question_type": name}})
-            for question, name in zip(batch, names, strict=True)
-        ]
-    return typed
+        texts = [question.text for question in batch]
+        names = await _types_of_batch(texts, _Patient(teacher, wait), derived_seed(seed, batch[0].question_id))
+        yield {question.question_id: name for question, name in zip(batch, names, strict=True)}
+
+
+class _Patient:
+    """A teacher that is waited for."""
+
+    def __init__(self, teacher: Teacher, wait: Callable[[float], Awaitable[None]]) -> None:
+        self._teacher = teacher
+        self._wait = wait
+
+    async def write(self, request: TeacherRequest) -> TeacherReply:
+        for pause in _PAUSES:
+            try:
+                return await self._teacher.write(request)
+            except Retryable as error:
+                await self._wait(max(error.after, pause))
+        return await self._teacher.write(request)
 
 
 async def _types_of_batch(texts: Sequence[str], teacher: Teacher, seed: int) -> tuple[str, ...]:

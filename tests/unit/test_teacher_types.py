@@ -4,20 +4,25 @@ import re
 
 import pytest
 
-from dataengine.core.errors import Rejected
+from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.core.questions import Question
-from services.evaluator.teacher_types import TYPES, parse_types, typed_by_teacher, typing_request
+from services.evaluator.teacher_types import TYPES, parse_types, types_by_teacher, typing_request
 
 
 class Sorter:
-    """Calls every question an image scene; the first `bad` replies are of the wrong form."""
+    """Calls every question an image scene; it is away `away` times, then the first `bad` replies are of the wrong
+    form."""
 
-    def __init__(self, bad: int = 0) -> None:
+    def __init__(self, bad: int = 0, away: int = 0) -> None:
         self.bad = bad
+        self.away = away
         self.requests: list[TeacherRequest] = []
 
     async def write(self, request: TeacherRequest) -> TeacherReply:
+        if self.away:
+            self.away -= 1
+            raise Retryable("too many requests", after=7.0)
         self.requests.append(request)
         count = int(re.findall(r"exactly (\d+) lines", request.user)[0])
         good = "\n".join(f"{i}. (9) Image scene" for i in range(1, count + 1))
@@ -28,28 +33,47 @@ def questions(n: int) -> list[Question]:
     return [Question(str(i), "p", f"What\nis {i}?", "unclassified") for i in range(n)]
 
 
+async def types(count: int, teacher: Sorter, waited: list[float] | None = None) -> dict[str, str]:
+    found: dict[str, str] = {}
+
+    async def wait(seconds: float) -> None:
+        (waited if waited is not None else []).append(seconds)
+
+    async for batch in types_by_teacher(questions(count), teacher, wait=wait):
+        found |= batch
+    return found
+
+
 def test_there_are_the_eighteen_published_types() -> None:
     assert len(TYPES) == 18
 
 
 async def test_questions_are_asked_in_batches_of_fifty() -> None:
     teacher = Sorter()
-    typed = await typed_by_teacher(questions(120), teacher)
+    typed = await types(120, teacher)
     assert len(teacher.requests) == 3
-    assert {question.question_type for question in typed} == {"image scene"}
-    assert [question.question_id for question in typed] == [str(i) for i in range(120)]
+    assert set(typed.values()) == {"image scene"}
+    assert list(typed) == [str(i) for i in range(120)]
     assert "50. What is 49?" in teacher.requests[0].user
 
 
 async def test_a_reply_of_the_wrong_form_is_asked_for_again_with_another_seed() -> None:
     teacher = Sorter(bad=2)
-    assert (await typed_by_teacher(questions(1), teacher))[0].question_type == "image scene"
+    assert await types(1, teacher) == {"0": "image scene"}
     assert len({request.seed for request in teacher.requests}) == 3
 
 
 async def test_a_teacher_that_stays_wrong_is_refused() -> None:
     with pytest.raises(Rejected, match="1 lines for 2 questions"):
-        await typed_by_teacher(questions(2), Sorter(bad=9))
+        await types(2, Sorter(bad=9))
+
+
+async def test_a_teacher_that_is_away_is_waited_for_as_long_as_it_says() -> None:
+    waited: list[float] = []
+    assert await types(1, Sorter(away=5), waited) == {"0": "image scene"}
+    assert waited == [7.0, 7.0, 7.0, 8.0, 16.0]
+    with pytest.raises(Retryable):
+        await types(1, Sorter(away=9), waited)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,12 @@ _PICTURES = NeededFile(
 )
 _PATTERNS = (_QUESTIONS.name, "aokvqa*val*.json", "*aokvqa*.json")
 _TODO = "Fetch aokvqa_v1p0_val.json again"
+UNCLASSIFIED = "unclassified"
 _FOLDERS = ("val2017", "coco/val2017", "images", "../coco/val2017", "")
 
 
 class AOkVqa(Benchmark):
-    """The question type is what a teacher gave (see `teacher_types`): an entry's `question_type`, or the one that
+    """The question type is what a teacher gave (`dataengine classify`): an entry's `question_type`, or the one that
     `question_types.json` beside the file gives for its id; without either it is "unclassified"."""
 
     name = "aokvqa"
@@ -42,18 +43,21 @@ class AOkVqa(Benchmark):
     files = (_QUESTIONS, _PICTURES)
     variants = ("choice", "direct", "choice-dataengine", "direct-dataengine")
     modes = (AnswerMode.LIKELIHOOD, AnswerMode.FREE_FORM)
+    types_file = "question_types.json"
 
     def read(self, data: Path) -> Dataset:
         """Every entry of the file."""
         path = find_file(data, _PATTERNS, _QUESTIONS)
         seen = Seen(path)
-        given = _given_types(path.with_name("question_types.json"))
+        types_path = path.with_name(self.types_file)
+        given = read_types(types_path)
         questions = []
         for i, entry in enumerate(json_objects(path, read_json_file(path, _TODO), None, _TODO)):
             questions.append(_question(entry, given, seen.where(i)))
             seen.add(questions[-1].question_id, i)
         folders = [path.parent / folder for folder in _FOLDERS]
-        return Dataset(tuple(questions), PictureFolders(folders, coco_spellings), (path,))
+        notes = tuple(_remarks(types_path, given, questions))
+        return Dataset(tuple(questions), PictureFolders(folders, coco_spellings), (path,), notes)
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """MiniGPT-4's form of gen-1 (choices ranked after "The answer is"); others get the options line by line."""
@@ -97,7 +101,20 @@ class AOkVqa(Benchmark):
         return variant.startswith("direct")
 
 
-def _given_types(path: Path) -> Mapping[str, str]:
+def _remarks(path: Path, given: Mapping[str, str], questions: Sequence[Question]) -> Iterator[str]:
+    untyped = sum(question.question_type == UNCLASSIFIED for question in questions)
+    if untyped:
+        yield (
+            f"{untyped} of {len(questions)} questions have no type, and are called {UNCLASSIFIED}; "
+            f"`dataengine classify` lets a teacher give them"
+        )
+    strange = given.keys() - {question.question_id for question in questions}
+    if strange:
+        yield f"{path}: {len(strange)} types are for other questions, the first is {min(strange)}"
+
+
+def read_types(path: Path) -> Mapping[str, str]:
+    """Question id → type, as `dataengine classify` writes them; empty without a file. Raises InputError."""
     if not path.is_file():
         return {}
     content = read_json_file(path, "Write it again, or take it away")
@@ -115,7 +132,7 @@ def _question(entry: Mapping[str, Any], given: Mapping[str, str], where: str) ->
         raise InputError(f"`correct_choice_idx` is {gold!r}, not one of the choices", where=where, todo=_TODO)
     if not isinstance(answers, list) or not all(isinstance(answer, str) for answer in answers):
         raise InputError("`direct_answers` is no list of texts", where=where, todo=_TODO)
-    kind = given.get(str(entry.get("question_id")), str(entry.get("question_type", "unclassified")))
+    kind = given.get(str(entry.get("question_id")), str(entry.get("question_type", UNCLASSIFIED)))
     return Question(
         question_id=text(entry, "question_id", where),
         picture=str(entry.get("image_id")),

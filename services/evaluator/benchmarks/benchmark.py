@@ -87,6 +87,7 @@ class Benchmark:
     `type_fields` names the classes of question the benchmark offers, the default first. The score is `scale` x the
     mean of the units' values, or, with `total` "sum of types", the sum of that over the types. `binary` says whether
     values are 0 or 1 only (then intervals are Wilson's and comparisons McNemar's).
+    `types_file` names the file beside the questions that gives them types, where the benchmark has none of its own.
     `upload_suffix` is the ending of the file that the test server takes, "" where there is none.
     """
 
@@ -109,6 +110,7 @@ class Benchmark:
     total: Literal["mean", "sum of types"] = "mean"
     binary: bool = True
     upload_suffix: str = ""
+    types_file: str = ""
     home: Path | None = None
     """Where the files lie if nobody says; only a user's own benchmark knows."""
 

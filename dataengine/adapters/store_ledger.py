@@ -123,8 +123,8 @@ class StoreLedger:
         root = "/".join([self._prefix, *(quote(name, safe="") for name in event)])
         names: dict[int, list[str]] = {}
         for key in self._store.keys(root + "/"):
-            epoch, _, name = key.removeprefix(root + "/").partition("/")
-            names.setdefault(int(epoch), []).append(name)
+            number, _, name = key.removeprefix(root + "/").partition("/")
+            names.setdefault(int(number), []).append(name)
         closed = [epoch for epoch, held in names.items() if _FORGOTTEN in held]
         epoch = max(closed, default=-1) + 1
         held = names.get(epoch, [])

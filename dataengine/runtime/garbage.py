@@ -5,8 +5,9 @@ Artifacts carry their digest in their name, and are reachable through a manifest
 
 - an artifact of the run that no manifest of any run names: its writer was killed before it could name it, or lost the
   race for the manifest;
-- work in progress that was kept so that a kill loses little (the student's answers by stretch, the teacher's replies
-  by batch), once the manifest that it was for stands.
+- work in progress that was kept so that a kill loses little, once the manifest that it was for stands: the student's
+  answers by stretch, the teacher's replies by batch, what a training job was given and what it left on its way. What
+  all jobs of a run share goes when the run rests.
 
 Anything else, whatever it may be, is left alone.
 """
@@ -26,6 +27,8 @@ from dataengine.core.sweeping import Held, Sweepable
 _ARTIFACT = re.compile(r"^runs/[^/]+/rounds/\d+/(?:.*/)?[^/]*\.[0-9a-f]{16}(?:\.[^/.]+)?$")
 _ANSWERS = re.compile(r"^(?P<round>runs/[^/]+/rounds/\d+)/answers/[^/]+\.jsonl$")
 _REPLIES = re.compile(r"^(?P<part>runs/[^/]+/rounds/\d+/generation/part-\d+)-replies-\d+\.json$")
+_TRAINING = re.compile(r"^(?P<round>runs/[^/]+/rounds/(?P<number>\d+))/training/.+$")
+_ANALYSIS = re.compile(r"^runs/[^/]+/rounds/\d+/analysis\.json$")
 _MANIFEST = re.compile(r"^runs/[^/]+/(?:rounds/\d+/.+|config)\.json$")
 
 
@@ -65,7 +68,8 @@ def plan_sweep(store: Sweepable, run: str, older_than: float, now: float) -> Swe
         raise ConfigurationError("there is no such run", where=run)
     named = _named(store)
     keys = {each.key for each in held}
-    found = [Garbage(each, reason) for each in held if (reason := _reason(each.key, keys, named))]
+    rested = _has_rested(store, keys)
+    found = [Garbage(each, reason) for each in held if (reason := _reason(each.key, keys, named, rested=rested))]
     old = tuple(item for item in found if now - item.held.written > older_than)
     return Sweep(run, old, kept=len(held) - len(old), young=len(found) - len(old))
 
@@ -83,7 +87,7 @@ def _delete(store: Sweepable, item: Garbage) -> bool:
     return True
 
 
-def _reason(key: str, keys: set[str], named: set[str]) -> str:
+def _reason(key: str, keys: set[str], named: set[str], *, rested: bool) -> str:
     """Why `key` is garbage, or nothing."""
     if key in named:
         return ""
@@ -91,14 +95,26 @@ def _reason(key: str, keys: set[str], named: set[str]) -> str:
         return "the evaluation is done" if f"{match['round']}/evaluation.json" in keys else ""
     if match := _REPLIES.match(key):
         return "the part is done" if f"{match['part']}.json" in keys else ""
+    if match := _TRAINING.match(key):
+        if int(match["number"]) == 0:
+            return "the run rests" if rested else ""
+        return "the training is done" if f"{match['round']}/checkpoint.json" in keys else ""
     return "no manifest names it" if _ARTIFACT.match(key) else ""
 
 
+def _has_rested(store: Store, keys: set[str]) -> bool:
+    """Whether the run's last decision was to rest."""
+    last = max((key for key in keys if _ANALYSIS.match(key)), default=None)
+    document = None if last is None else _read(store, last)
+    return isinstance(document, dict) and document.get("decision") == "rest"
+
+
 def _named(store: Store) -> set[str]:
-    """The keys that the manifests of all runs name."""
+    """The keys that the manifests of all runs name. Records of work in progress are none: they are garbage together
+    with what they name."""
     named: set[str] = set()
     for key in store.keys("runs/"):
-        if _MANIFEST.match(key) and not _ARTIFACT.match(key) and not _REPLIES.match(key):
+        if _MANIFEST.match(key) and not any(kind.match(key) for kind in (_ARTIFACT, _REPLIES, _TRAINING)):
             named.update(_refs(_read(store, key)))
     return named
 

@@ -26,16 +26,15 @@ class GatedFile(io.BytesIO):
 class TwoFacedPath(PosixPath):
     """A path that opens as its file the first time, for the digest, and as something else the second time."""
 
+    __slots__ = ("opened", "second")
     second: io.BytesIO
+    opened: int
 
     @classmethod
     def of(cls, path: Path, second: io.BytesIO) -> TwoFacedPath:
         made = cls(path)
-        made.second = second
-        made.opened = 0
+        made.second, made.opened = second, 0
         return made
-
-    __slots__ = ("opened", "second")
 
     def open(self, *arguments: Any, **options: Any) -> Any:
         self.opened += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -147,7 +148,7 @@ def test_a_service_can_do_its_work_and_nothing_else(
     assert list(store.keys("runs/a/")) == list(root.keys("runs/a/"))
 
 
-def _is_allowed(store: MinioStore, key: str, ask: partial[object]) -> bool:
+def _is_allowed(store: MinioStore, key: str, ask: Callable[[], object]) -> bool:
     try:
         ask()
     except ConfigurationError as error:

@@ -175,9 +175,12 @@ def test_two_prefixes_do_not_see_each_other(connection: S3Connection, tmp_path: 
 
 @pytest.mark.parametrize("key", ["../other-bucket/x", "runs/../../x", "runs/./x", "/x", "runs//x", "runs/", "", ".."])
 def test_a_key_cannot_leave_the_bucket(store: MinioStore, key: str) -> None:
-    for ask in (lambda: store.claim(key, b"x"), lambda: store.find(key), lambda: store.delete(key)):
-        with pytest.raises(Rejected, match="leaves the store"):
-            ask()
+    with pytest.raises(Rejected, match="leaves the store"):
+        store.claim(key, b"x")
+    with pytest.raises(Rejected, match="leaves the store"):
+        store.find(key)
+    with pytest.raises(Rejected, match="leaves the store"):
+        store.delete(key)
     with pytest.raises(Rejected, match="leaves the store"):
         store.get(ArtifactRef(ArtifactRef.SCHEME + key, "0" * 64, 1))
 

@@ -99,6 +99,29 @@ def test_work_in_progress_stays_until_its_manifest_stands(home: Home) -> None:
     }
 
 
+def test_what_a_training_job_left_stays_until_its_checkpoint_stands(home: Home) -> None:
+    make_up_run(home.store, "half", until=(2, "dataset"))
+    keys = RunKeys("half")
+    base = home.store.put(keys.round(0, "training/base/model.safetensors"), b"shared by all jobs")
+    for number in (1, 2):
+        state = home.store.put(keys.round(number, "training/job/checkpoints/00000100/optimizer.pt"), b"state")
+        named = {"files": {"optimizer.pt": {"uri": state.uri, "digest": state.digest, "size": state.size}}}
+        home.store.claim(keys.round(number, "training/job/checkpoints/00000100.json"), canonical_json(named))
+        home.store.put(keys.round(number, "training/job/parcel.json"), canonical_json(named))
+    home.age()
+    garbage = home.garbage("half")
+    assert len(garbage) == 3
+    assert set(garbage.values()) == {"the training is done"}
+    assert all(key.startswith(f"{keys.root}/rounds/01/training/job/") for key in garbage)
+    assert base.key not in garbage
+
+
+def test_what_all_jobs_share_goes_when_the_run_rests(home: Home) -> None:
+    base = home.store.put(KEYS.round(0, "training/base/model.safetensors"), b"shared by all jobs")
+    home.age(base)
+    assert home.garbage() == {base.key: "the run rests"}
+
+
 def test_files_of_the_run_that_are_no_artifacts_are_left_alone(home: Home) -> None:
     others = ["log.jsonl", "bus.sqlite", "work/jobs/out/model.0123456789abcdef.bin", "rounds/01/notes.txt"]
     for name in others:

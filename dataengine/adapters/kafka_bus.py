@@ -29,7 +29,7 @@ class KafkaBus:
         """See `Bus.subscribe`. Raises Retryable, also where a topic does not exist, or ConfigurationError."""
         subscription = KafkaSubscription(self._connection, group, topics)
         await subscription.start()
-        self._subscriptions.append(subscription)
+        self._subscriptions = [one for one in self._subscriptions if not one.closed] + [subscription]
         return subscription
 
     async def history(self, topics: Sequence[str]) -> Sequence[Message]:

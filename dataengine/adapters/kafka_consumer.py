@@ -47,6 +47,7 @@ class KafkaSubscription:
         self._assigned = asyncio.Event()
         self._rebalances = 0
         self._failure: DataEngineError | None = None
+        self.closed = False
         self._tasks: list[asyncio.Task[None]] = []
         self._verifying: asyncio.Task[None] | None = None
         self._log = structlog.get_logger(kafka=connection.bootstrap, group=self._group)
@@ -83,7 +84,10 @@ class KafkaSubscription:
             self._waiting -= 1
 
     async def close(self) -> None:
-        """See `Subscription.close`."""
+        """See `Subscription.close`. Closing again does nothing."""
+        if self.closed:
+            return
+        self.closed = True
         self._failure = self._failure or Retryable("the subscription is closed", where=self._group)
         tasks = [task for task in (*self._tasks, self._verifying) if task is not None]
         for task in tasks:

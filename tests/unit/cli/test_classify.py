@@ -67,7 +67,8 @@ async def test_types_are_asked_in_batches_and_read_back_by_the_benchmark(tmp_pat
 @pytest.mark.parametrize("nonsense", [False, True])
 async def test_a_batch_that_fails_leaves_the_former_ones_and_is_asked_again(tmp_path: Path, nonsense: bool) -> None:
     command = ("classify", "aokvqa", "--data", questions(tmp_path, 60), "--teacher", tmp_path / "teacher.yaml")
-    async with serving(Sorter()) as server:
+    server = Sorter()
+    async with serving(server):
         server.breaks, server.nonsense = 1, nonsense
         teacher_file(tmp_path, server.url)
         failed = await dataengine(*command)

@@ -12,14 +12,18 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.ports import Bus, JobRunner, Ledger, Store, Student, Teacher
 from dataengine.runtime.environment import has_settings, read_settings
 from dataengine.runtime.runfile import TeacherSection
+
+if TYPE_CHECKING:
+    from dataengine.adapters.kubernetes_jobs import Parcels
 
 KAFKA = "DATAENGINE_KAFKA_"
 S3 = "DATAENGINE_S3_"
@@ -81,19 +85,32 @@ def open_student(environ: Mapping[str, str] = os.environ) -> Student:
     return TritonStudent(read_settings(TritonConnection, TRITON, environ))
 
 
-def open_jobs(store: Store, timeout: float, environ: Mapping[str, str] = os.environ) -> JobRunner:
-    """Where training runs: Jobs of Kubernetes if the environment names it, else child processes of this one."""
+def open_jobs(
+    store: Store,
+    timeout: float,
+    parcels: Parcels,
+    when_stopped: Callable[[Callable[[], None]], None],
+    environ: Mapping[str, str] = os.environ,
+) -> JobRunner:
+    """Where training runs: Jobs of Kubernetes if the environment names it, else child processes of this one.
+
+    `parcels` brings a job's inputs to another machine; `when_stopped` is told what to do before the service stops. A
+    service that is restarted leaves its Kubernetes Job running and finds it again.
+    """
     if has_settings(KUBERNETES, environ):
-        return _kubernetes_jobs(store, environ)
+        from dataengine.adapters.kubernetes_api import KubernetesApi
+        from dataengine.adapters.kubernetes_jobs import KubernetesJobs
+        from dataengine.adapters.kubernetes_pool import KubernetesPool
+
+        pool = read_settings(KubernetesPool, KUBERNETES, environ)
+        jobs = KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig, pool.context), pool, store, parcels)
+        when_stopped(jobs.let_go)
+        return jobs
     from dataengine.adapters.subprocess_jobs import SubprocessJobs
 
     command = [sys.executable, "-m", "services.trainer.job"]
     # torch's threads spin while they wait, which on a busy machine costs more than it gains
     return SubprocessJobs(command, timeout, {"OMP_WAIT_POLICY": "passive"})
-
-
-def _kubernetes_jobs(store: Store, environ: Mapping[str, str]) -> JobRunner:
-    raise NotImplementedError
 
 
 def open_teacher(section: TeacherSection) -> Teacher:

@@ -20,13 +20,15 @@ SERVICE = "DATAENGINE_SERVICE_"
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the handlers of a service are made of: the shared engines, and this process's own folder and figures."""
+    """What the handlers of a service are made of: the shared engines, and this process's own folder and figures.
+    `when_stopped` takes what is to be done when the process is told to stop, before its work is given back."""
 
     bus: Bus
     store: Store
     progress: Progress
     metrics: Metrics
     work: Path
+    when_stopped: Callable[[Callable[[], None]], None]
 
 
 HandlersOf = Callable[[Bench], Mapping[str, Handler]]
@@ -42,10 +44,11 @@ def run_on_engines(
 
     async def main(settings: ServiceSettings) -> None:
         store, bus, metrics, tracing = open_store(), open_bus(), Metrics(name), exporting(name)
+        farewells: list[Callable[[], None]] = []
         observers = [metrics.observe, *([tracing.observe] if tracing else [])]
         try:
             async with told_progress(bus) as progress:
-                handlers = handlers_of(Bench(bus, store, progress, metrics, work_folder()))
+                handlers = handlers_of(Bench(bus, store, progress, metrics, work_folder(), farewells.append))
                 worker = Worker(
                     name,
                     bus,
@@ -55,7 +58,7 @@ def run_on_engines(
                     patience=patience,
                     observer=all_of(*observers),
                 )
-                await serve(worker, bus, name, tuple(sorted(handlers)), metrics, settings)
+                await serve(worker, bus, name, tuple(sorted(handlers)), metrics, settings, farewells)
         finally:
             await bus.close()
             if tracing:

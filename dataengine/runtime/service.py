@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -38,9 +38,16 @@ class ServiceSettings:
 
 
 async def serve(
-    worker: Worker, bus: Bus, group: str, topics: tuple[str, ...], metrics: Metrics, settings: ServiceSettings
+    worker: Worker,
+    bus: Bus,
+    group: str,
+    topics: tuple[str, ...],
+    metrics: Metrics,
+    settings: ServiceSettings,
+    farewells: Sequence[Callable[[], None]] = (),
 ) -> None:
-    """Work until SIGTERM or SIGINT; what was begun then is given back to the bus, and begun again elsewhere."""
+    """Work until SIGTERM or SIGINT; then call `farewells`. What was begun is given back to the bus, and begun again
+    elsewhere."""
     health = Health(settings.host, settings.health_port)
     await health.start()
     if settings.metrics_port:
@@ -48,8 +55,14 @@ async def serve(
     working = asyncio.create_task(worker.run())
     looking = asyncio.create_task(_look(bus, group, topics, metrics, health, settings.look_every))
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        for farewell in farewells:
+            farewell()
+        working.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, working.cancel)
+        loop.add_signal_handler(number, stop)
     try:
         await asyncio.wait({working, looking}, return_when=asyncio.FIRST_COMPLETED)
         if looking.done():

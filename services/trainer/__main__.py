@@ -13,6 +13,7 @@ from dataengine.engines.serving import Bench, run_on_engines
 from dataengine.runtime.worker import Handler, Patience
 from dataengine.wire.documents import CheckpointDoc
 from services.trainer.handler import Trainer
+from services.trainer.parcel import TrainingParcels
 
 LONGEST = 7 * 24 * 3600.0
 """Seconds that a training may take in a child process."""
@@ -20,7 +21,7 @@ LONGEST = 7 * 24 * 3600.0
 
 def handlers_of(bench: Bench) -> Mapping[str, Handler]:
     """What the trainer does with which topic; each checkpoint sets the run's figures."""
-    jobs = open_jobs(bench.store, LONGEST)
+    jobs = open_jobs(bench.store, LONGEST, TrainingParcels(bench.store), bench.when_stopped)
     trainer = Trainer(bench.store, jobs, cache(open_source), bench.progress, bench.work)
 
     async def on_data_ready(event: Event) -> Sequence[Event]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
 from typing import Any
+
+import numpy as np
 
 from dataengine.core.errors import InputError
 from dataengine.core.statistics import (
@@ -18,9 +19,10 @@ from dataengine.core.statistics import (
 )
 from services.evaluator.benchmarks.benchmark import Benchmark, Judgement, Unit
 from services.evaluator.offline.scorecard import total, types
-from services.evaluator.scoring.bootstrap import ClusterDraws, mean_standard_error, percentile_interval
+from services.evaluator.scoring.bootstrap import ClusterDraws, Floats, percentile_interval
 
 _ALL = "\x00all"
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,9 @@ class Comparison:
 
 
 def compare(benchmark: Benchmark, first: Sequence[Judgement], second: Sequence[Judgement], variant: str) -> Comparison:
-    """Paired: exact McNemar for 0/1 scores; else a normal test with the picture-clustered standard error. Intervals
-    are paired bootstraps clustered by picture; p-values of types are Holm-corrected. Raises InputError if no question
-    was answered by both, or if the two cannot be paired."""
+    """Paired: exact McNemar for 0/1 scores; else the paired bootstrap clustered by picture, which also gives all
+    intervals; p-values of types are Holm-corrected. Raises InputError if no question was answered by both, or if the
+    two cannot be paired."""
     before = {unit.key: unit for unit in benchmark.units(first, variant) if unit.answered}
     after = {unit.key: unit for unit in benchmark.units(second, variant) if unit.answered}
     keys = [key for key in before if key in after]
@@ -101,9 +103,9 @@ def compare(benchmark: Benchmark, first: Sequence[Judgement], second: Sequence[J
     pairs = [(before[key], after[key]) for key in keys]
     binary = benchmark.is_binary(variant)
     groups = types([a for a, _ in pairs])
-    intervals = _intervals(benchmark, pairs, groups)
+    draws = _resampled(benchmark, pairs, groups)
     by_type = {
-        name: _change(benchmark, [pairs[i] for i in members], intervals[name], binary, summed=False)
+        name: _change(benchmark, [pairs[i] for i in members], draws[name], binary, summed=False)
         for name, members in groups.items()
     }
     corrected = holm({name: change.p for name, change in by_type.items()})
@@ -112,17 +114,18 @@ def compare(benchmark: Benchmark, first: Sequence[Judgement], second: Sequence[J
     return Comparison(
         benchmark.name,
         variant,
-        "exact McNemar" if binary else "normal test, standard error clustered by picture",
+        "exact McNemar" if binary else "paired bootstrap clustered by picture",
         sum(unit.questions for unit in benchmark.units(first, variant)) - answered_units,
-        _change(benchmark, pairs, intervals[_ALL], binary, summed),
+        _change(benchmark, pairs, draws[_ALL], binary, summed),
         {name: replace(change, p_holm=corrected[name]) for name, change in by_type.items()},
         tuple(_flips(benchmark, pairs, first, second, variant)),
     )
 
 
-def _intervals(
+def _resampled(
     benchmark: Benchmark, pairs: Sequence[tuple[Unit, Unit]], groups: Mapping[str, Sequence[int]]
-) -> dict[str, Interval]:
+) -> dict[str, Floats]:
+    """The difference in every resample, by type and under `_ALL`, in the benchmark's unit."""
     summed = benchmark.total == "sum of types"
     strata = [a.question_type for a, _ in pairs] if summed else None
     draws = ClusterDraws([a.cluster for a, _ in pairs], strata)
@@ -130,11 +133,11 @@ def _intervals(
     means = draws.means(differences, {**groups, _ALL: range(len(pairs))})
     if summed:
         means[_ALL] = sum((means[name] for name in groups), start=0 * means[_ALL])
-    return {name: percentile_interval(drawn) for name, drawn in means.items()}
+    return means
 
 
 def _change(
-    benchmark: Benchmark, pairs: Sequence[tuple[Unit, Unit]], interval: Interval, binary: bool, summed: bool
+    benchmark: Benchmark, pairs: Sequence[tuple[Unit, Unit]], draws: Floats, binary: bool, summed: bool
 ) -> Change:
     first, second = [a for a, _ in pairs], [b for _, b in pairs]
     better = sum(b.value > a.value for a, b in pairs)
@@ -149,29 +152,18 @@ def _change(
         smallest = smallest_detectable_difference(len(pairs), (better + worse) / len(pairs))
         smallest = None if smallest is None else benchmark.scale * smallest
     else:
-        error = _standard_error(benchmark, pairs, summed)
+        error = float(np.nanstd(draws))
         p = _normal_p(after - before, error)
-        smallest = smallest_detectable_shift(error) if error > 0 else None
+        smallest = smallest_detectable_shift(error) if error >= _NOTHING else None
     n = sum(unit.questions for unit in first)
-    return Change(n, before, after, after - before, interval, p, better, worse, smallest)
-
-
-def _standard_error(benchmark: Benchmark, pairs: Sequence[tuple[Unit, Unit]], summed: bool) -> float:
-    """Of the difference, in the benchmark's unit; types are independent where they are summed."""
-    groups = types([a for a, _ in pairs]).values() if summed else [range(len(pairs))]
-    errors = [
-        mean_standard_error(
-            [benchmark.scale * (pairs[i][1].value - pairs[i][0].value) for i in members],
-            [pairs[i][0].cluster for i in members],
-        )
-        for members in groups
-    ]
-    return math.hypot(*errors)
+    return Change(n, before, after, after - before, percentile_interval(draws), p, better, worse, smallest)
 
 
 def _normal_p(difference: float, error: float) -> float:
-    """Two-sided; 1 where nothing differs, and where a single picture leaves no error to judge by."""
-    return 1.0 if error == 0 else 2 * (1 - NormalDist().cdf(abs(difference) / error))
+    """Two-sided, from the bootstrap's standard error: the share of resamples beyond 0 could not tell p = 1e-3 from
+    1e-9, which the correction over many types needs. 1 where nothing differs, and where a single picture leaves no
+    error to judge by."""
+    return 1.0 if error < _NOTHING else 2 * (1 - NormalDist().cdf(abs(difference) / error))
 
 
 def _flips(

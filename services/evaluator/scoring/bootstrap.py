@@ -113,21 +113,3 @@ def mean_interval(
     """The interval of the mean of `values`, in their unit, resampling whole clusters. Errors as `ClusterDraws`."""
     draws = ClusterDraws(clusters, resamples=resamples, seed=seed).means(values, {"all": range(len(clusters))})
     return percentile_interval(draws["all"], confidence)
-
-
-def mean_standard_error(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
-    """The cluster-robust standard error of the mean of `values`, in their unit; 0 with a single cluster.
-
-    sqrt(G / (G - 1) x sum over clusters of (cluster total - mean x cluster size)^2) / n, the linearised ratio
-    estimator: W. G. Cochran, Sampling Techniques (1977), section 9A.2. Raises ValueError if there is nothing.
-    """
-    if not values or len(values) != len(clusters):
-        raise ValueError("every value needs its cluster, and there must be one")
-    numbers: dict[Hashable, int] = {}
-    codes = np.fromiter((numbers.setdefault(c, len(numbers)) for c in clusters), dtype=np.intp, count=len(clusters))
-    groups, n = len(numbers), len(values)
-    if groups < 2:
-        return 0.0
-    array = np.asarray(values, dtype=float)
-    residuals = np.bincount(codes, weights=array) - array.mean() * np.bincount(codes)
-    return float(np.sqrt(groups / (groups - 1) * np.square(residuals).sum()) / n)

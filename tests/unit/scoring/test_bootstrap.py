@@ -1,11 +1,13 @@
 """The large bootstrap does what the small one does."""
 
 import random
+from collections.abc import Hashable, Sequence
 
+import numpy as np
 import pytest
 
 from dataengine.core.resampling import clustered_mean_interval
-from services.evaluator.scoring.bootstrap import ClusterDraws, mean_interval, mean_standard_error
+from services.evaluator.scoring.bootstrap import ClusterDraws, mean_interval
 
 
 def rows(n: int) -> tuple[list[float], list[int]]:
@@ -13,6 +15,22 @@ def rows(n: int) -> tuple[list[float], list[int]]:
     return [generator.choice([0.0, 0.3, 0.6, 0.9, 1.0]) for _ in range(n)], [
         generator.randrange(n // 5) for _ in range(n)
     ]
+
+
+def mean_standard_error(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
+    """The cluster-robust standard error of the mean of `values`, in their unit; 0 with a single cluster.
+
+    sqrt(G / (G - 1) x sum over clusters of (cluster total - mean x cluster size)^2) / n, the linearised ratio
+    estimator: W. G. Cochran, Sampling Techniques (1977), section 9A.2.
+    """
+    numbers: dict[Hashable, int] = {}
+    codes = np.fromiter((numbers.setdefault(c, len(numbers)) for c in clusters), dtype=np.intp, count=len(clusters))
+    groups, n = len(numbers), len(values)
+    if groups < 2:
+        return 0.0
+    array = np.asarray(values, dtype=float)
+    residuals = np.bincount(codes, weights=array) - array.mean() * np.bincount(codes)
+    return float(np.sqrt(groups / (groups - 1) * np.square(residuals).sum()) / n)
 
 
 def test_it_agrees_with_the_small_one() -> None:

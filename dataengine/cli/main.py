@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from dataengine.cli import parked
+from dataengine.cli import data, parked
 from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
 from dataengine.cli.classify import classify
 from dataengine.cli.doctor import doctor, prepare
@@ -15,6 +15,7 @@ from dataengine.cli.experiment import experiment
 from dataengine.cli.gc import gc
 from dataengine.cli.inspect import export, history, report, status
 from dataengine.cli.lineage import lineage
+from dataengine.cli.policy import policy
 from dataengine.cli.publish import publish
 from dataengine.cli.run import run
 from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError
@@ -35,7 +36,9 @@ app.command()(gc)
 app.command()(experiment)
 app.command()(doctor)
 app.command()(prepare)
+app.command()(policy)
 app.add_typer(parked.app, name="parked")
+app.add_typer(data.app, name="data")
 app.command("benchmarks")(list_benchmarks)
 app.command()(check)
 app.command()(score)

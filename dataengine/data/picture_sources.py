@@ -7,11 +7,13 @@ from pathlib import Path
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.ports import PictureSource
+from dataengine.data.coco import Coco
 from dataengine.data.easy_vqa import EasyVqa
 from dataengine.data.visual_genome import VisualGenome
 
 PICTURE_SOURCES: Mapping[str, Callable[[Path], PictureSource]] = {
     "visual-genome": VisualGenome,
+    "coco": Coco,
     "easy-vqa": EasyVqa,
 }
 

@@ -4,11 +4,14 @@ Read are `image_data.json` and `region_descriptions.json` (both needed), `object
 present). The published files are irregular, and all of it is read: an object has `name` or `names`, `attributes` may be
 missing, `synsets` may be text or a list, phrases end in blanks, boxes stick out of the picture.
 `relationships.json` and `question_answers.json` belong to the layout, but nothing here needs them.
+
+The published files are large (regions alone 712 MB). `index_visual_genome` indexes each of them once; a file that has
+an index is then read entry by entry, and one that has none is read whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,9 +19,12 @@ from typing import Any
 from dataengine.core.errors import InputError
 from dataengine.core.pictures import Annotations, Picture, Region
 from dataengine.data.json_files import entries, kind_of, number, read_entries, text
+from dataengine.data.json_index import IndexedEntries, Report, build_index, index_path
 from dataengine.data.picture_files import read_picture
 
 PICTURE_FOLDERS = ("VG_100K", "VG_100K_2")
+INDEXED = ("region_descriptions", "objects", "attributes", "relationships", "question_answers")
+"""The files that have one entry a picture, and are worth an index."""
 _PREFIX = "vg"
 _TODO = "Fetch it from the Visual Genome site, or give the folder that holds it"
 
@@ -76,6 +82,8 @@ class VisualGenome:
 
     def _by_picture(self, name: str) -> Mapping[str, dict[str, Any]]:
         file = self._folder / name
+        if index_path(file).exists():
+            return IndexedEntries(file, _TODO)
         found: dict[str, dict[str, Any]] = {}
         for index, entry in enumerate(read_entries(file, _TODO)):
             key = "image_id" if "image_id" in entry else "id"
@@ -110,6 +118,18 @@ class VisualGenome:
                 raise InputError(f"`attributes` of an object is {kind_of(values)} instead of a list", where=where)
             found[str(entry.get("object_id"))] = tuple(str(value).strip() for value in values if str(value).strip())
         return found
+
+
+def index_visual_genome(folder: Path, report: Callable[[str], Report]) -> dict[str, int]:
+    """Index every file of `INDEXED` that is in the folder, or go on with it; entries by file name.
+
+    `report` gives, for a file's name, who hears how far it is. Raises InputError where none is there or one is broken.
+    """
+    files = [folder / f"{name}.json" for name in INDEXED if (folder / f"{name}.json").exists()]
+    if not files:
+        known = ", ".join(f"{name}.json" for name in INDEXED)
+        raise InputError(f"holds none of {known}", where=str(folder), todo=_TODO)
+    return {file.name: build_index(file, _TODO, report(file.name)) for file in files}
 
 
 def _picture(entry: Mapping[str, Any], present: Mapping[str, frozenset[str]], where: str) -> Picture:

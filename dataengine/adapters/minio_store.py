@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -109,16 +110,16 @@ class MinioStore:
         return self._cache.file(ref, fetch)
 
     def keys(self, prefix: str) -> Iterator[str]:
-        """See `Store.keys`. A page of 1,000 keys is one request, made when it is come to."""
+        """See `Store.keys`. One request for each 1,000 keys, all of them before the first is given."""
         return (held.key for held in self.held(prefix))
 
     def held(self, prefix: str) -> Iterator[Held]:
-        """See `Sweepable.held`."""
+        """See `Sweepable.held`. Sorted here: not every server lists in the order of S3."""
         start = self._connection.prefix
         with translated(self._connection.where(prefix)):
-            for found in self._client.list_objects(self._bucket, prefix=start + prefix, recursive=True):
-                name = str(found.object_name)
-                yield Held(name.removeprefix(start), int(found.size or 0), found.last_modified.timestamp())
+            found = list(self._client.list_objects(self._bucket, prefix=start + prefix, recursive=True))
+        names = sorted(((str(each.object_name).removeprefix(start), each) for each in found), key=itemgetter(0))
+        return (Held(name, int(each.size or 0), each.last_modified.timestamp()) for name, each in names)
 
     def delete(self, key: str) -> None:
         """See `Sweepable.delete`. Where the bucket keeps versions, older ones stay until its rules expire them."""

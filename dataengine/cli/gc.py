@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dataengine.adapters.directory import DirectoryStore
 from dataengine.cli.finding import find_run
 from dataengine.cli.options import HomeOption, JsonOption, RunArgument, result_console
 from dataengine.core.errors import ConfigurationError
@@ -22,7 +21,7 @@ from dataengine.runtime.garbage import Garbage, Sweep, carry_out, plan_sweep
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 SAFE_SECONDS = 86_400.0
-"""While a run is turned, nothing younger is deleted: it may be about to be named."""
+"""Until a run rests, nothing younger is deleted: it may be about to be named."""
 
 
 def gc(
@@ -38,13 +37,15 @@ def gc(
     """
     age = seconds_of(older_than)
     found = find_run(run, home)
-    if apply and age < SAFE_SECONDS and found.view().state is RunState.RUNNING:
+    if not isinstance(found.store, Sweepable):
+        raise ConfigurationError("this store cannot be swept", where=type(found.store).__name__)
+    if apply and age < SAFE_SECONDS and found.view().state is not RunState.RESTED:
         raise ConfigurationError(
-            "the run is being turned, and what is young may be about to be named",
+            "the run does not rest, and what is young may be about to be named",
             where=found.run,
             todo="Wait until it rests, or say --older-than 1d",
         )
-    sweep(DirectoryStore(found.home), found.run, age, apply=apply, as_json=as_json)
+    sweep(found.store, found.run, age, apply=apply, as_json=as_json)
 
 
 def sweep(store: Sweepable, run: str, older_than: float, *, apply: bool, as_json: bool) -> None:

@@ -16,6 +16,7 @@ from dataengine.cli.gc import gc
 from dataengine.cli.inspect import export, history, report, status
 from dataengine.cli.lineage import lineage
 from dataengine.cli.policy import policy
+from dataengine.cli.policy import policy
 from dataengine.cli.publish import publish
 from dataengine.cli.run import run
 from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError
@@ -36,6 +37,7 @@ app.command()(gc)
 app.command()(experiment)
 app.command()(doctor)
 app.command()(prepare)
+app.command()(policy)
 app.command()(policy)
 app.add_typer(parked.app, name="parked")
 app.add_typer(data.app, name="data")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dataengine.core.ports import Store
 
@@ -19,6 +19,7 @@ class Held:
     written: float
 
 
+@runtime_checkable
 class Sweepable(Store, Protocol):
     """A store that can be swept. Putting an artifact again that has stood there for long makes it young: its writer is
     about to name it."""

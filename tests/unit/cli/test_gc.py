@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import time
@@ -26,7 +25,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def leave_behind(home: Path, days: float) -> ArtifactRef:
-    ref = DirectoryStore(home).put(RunKeys(RUN).round(1, "adapter/lost.bin"), b"lost %d" % days)
+    ref = DirectoryStore(home).put(RunKeys(RUN).round(1, "adapter/lost.bin"), b"lost %d" % int(days))
     written = time.time() - days * 86_400
     os.utime(home / ref.key, (written, written))
     return ref
@@ -66,15 +65,19 @@ def test_json_has_the_promised_shape(dataengine: CommandLine, home: Path) -> Non
     assert (done["applied"], done["freed_bytes"], done["garbage"][0]["deleted"]) == (True, 6, True)
 
 
-def test_a_run_that_is_being_turned_keeps_what_is_young(dataengine: CommandLine, home: Path) -> None:
-    analysis = home / RunKeys(RUN).round(3, "analysis.json")
-    analysis.unlink()
-    with (home / RunKeys(RUN).root / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        ended = dataengine("gc", RUN, "--home", home, "--apply", "--older-than", "1h")
-        assert ended.code == 2
-        assert "being turned" in ended.err
-        assert dataengine("gc", RUN, "--home", home, "--apply", "--older-than", "2d").code == 0
+def test_until_a_run_rests_what_is_young_stays(dataengine: CommandLine, home: Path) -> None:
+    (home / RunKeys(RUN).round(3, "analysis.json")).unlink()
+    ended = dataengine("gc", RUN, "--home", home, "--apply", "--older-than", "1h")
+    assert ended.code == 2
+    assert "does not rest" in ended.err
+    assert dataengine("gc", RUN, "--home", home, "--older-than", "1h").code == 0
+    assert dataengine("gc", RUN, "--home", home, "--apply", "--older-than", "2d").code == 0
+
+
+def test_a_run_that_rests_can_be_swept_at_once(dataengine: CommandLine, home: Path) -> None:
+    ref = leave_behind(home, 0.01)
+    assert dataengine("gc", RUN, "--home", home, "--apply", "--older-than", "1m").code == 0
+    assert not (home / ref.key).exists()
 
 
 def test_a_run_that_is_not_there_is_wrong_usage(dataengine: CommandLine, home: Path) -> None:

@@ -50,9 +50,9 @@ class Window:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if not turn.cancelled():  # let in just before
                 self.leave()
-            else:
+            elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
 
@@ -65,7 +65,7 @@ class Window:
         """A request was answered; both times are of one monotonic clock, in seconds."""
         if now - begun > self._target:
             self.slow(begun, now)
-        elif self._in_flight + 1 >= self._limit:
+        elif 2 * self._in_flight >= self._limit:  # an idle window has shown nothing
             self._limit = min(self._most, self._limit + (1.0 if self._doubling else 1.0 / self._limit))
             self._admit()
 

@@ -95,9 +95,9 @@ def stubs(server: Server) -> list[int]:
     """The process ids of the models of a running server: one for each version and instance."""
     if server.process is None:
         return []
-    parents = {path: _words(path / "stat") for path in Path("/proc").glob("[0-9]*")}
-    children = [path for path, words in parents.items() if words[1:2] == [str(server.process.pid)]]
-    return [int(path.name) for path in children if _read(path / "cmdline").startswith(b"triton_python_backend_stub")]
+    session = str(server.process.pid)
+    mine = [path for path in Path("/proc").glob("[0-9]*") if _session(path) == session]
+    return [int(path.name) for path in mine if b"triton_python_backend_stub" in _read(path / "cmdline")]
 
 
 def forget_shared_memory() -> None:
@@ -108,9 +108,9 @@ def forget_shared_memory() -> None:
             region.unlink(missing_ok=True)
 
 
-def _words(path: Path) -> list[str]:
-    """State and parent of a process, from its `stat`: what follows the name, which may have blanks."""
-    return _read(path).decode(errors="replace").rpartition(")")[2].split()
+def _session(process: Path) -> str:
+    """The session of a process: the fourth word behind its name, which may have blanks."""
+    return "".join(_read(process / "stat").decode(errors="replace").rpartition(")")[2].split()[3:4])
 
 
 def _read(path: Path) -> bytes:

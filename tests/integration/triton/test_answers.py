@@ -7,8 +7,10 @@ from itertools import pairwise
 
 import pytest
 from tritonclient.grpc import aio as triton_client
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from dataengine.adapters.triton_connection import TritonConnection
+from dataengine.adapters.triton_errors import translated
 from dataengine.adapters.triton_student import TritonStudent
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected
@@ -16,6 +18,7 @@ from dataengine.core.ports import Student
 from dataengine.core.questions import Answer
 from dataengine.testing.student_contract import RANK, StudentContract
 from dataengine.wire.documents import CheckpointDoc
+from dataengine.wire.inference import encode_probe
 from deploy.local.server import Server, free_port
 from tests.student_world import StudentWorld, questions
 
@@ -83,16 +86,18 @@ async def test_a_checkpoint_of_another_base_is_refused(student: TritonStudent, w
         await student.answer([RANK], stranger)
 
 
-async def test_a_request_that_breaks_the_contract_is_refused(server: Server, world: StudentWorld) -> None:
+async def test_a_request_that_breaks_the_contract_is_refused_by_the_model(server: Server) -> None:
+    inputs = []
+    for name, array in encode_probe().items():
+        inputs.append(triton_client.InferInput(name, list(array.shape), np_to_triton_dtype(array.dtype)))
+        inputs[-1].set_data_from_numpy(array)
     async with triton_client.InferenceServerClient(server.address) as client:
-        config = await client.get_model_config("student", as_json=True)
-    assert {tensor["name"] for tensor in config["config"]["input"]} >= {"PICTURE", "PROMPT", "CHECKPOINT_DIGEST"}
-    student = TritonStudent(TritonConnection((server.address,)))
-    try:
-        with pytest.raises(Rejected):
-            await student.answer([replace(RANK, mode="shouting")], world.base)  # type: ignore[arg-type]
-    finally:
-        await student.close()
+        with pytest.raises(InferenceServerException, match="inputs are no question") as by_model:
+            await client.infer("student", inputs)
+        with pytest.raises(InferenceServerException) as by_triton:
+            await client.infer("student", inputs[1:])
+    for raised in (by_model, by_triton):
+        assert isinstance(translated(raised.value, "there"), Rejected)
 
 
 async def requests_and_runs(server: Server) -> tuple[int, int]:

@@ -27,6 +27,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
+def shared_memory_of(server: Server) -> list[Path]:
+    assert server.process is not None
+    held = Path(f"/proc/{server.process.pid}/maps").read_text()
+    return [path for path in triton.SHARED_MEMORY.glob("triton_python_backend_shm_region_*") if path.name in held]
+
+
 async def test_a_dead_model_is_healed_and_every_question_answered(
     student: TritonStudent, world: StudentWorld, server: Server
 ) -> None:
@@ -47,13 +53,16 @@ async def test_a_killed_server_is_retryable_until_it_is_back(
     before = await student.answer([RANK], world.base)
     asking = asyncio.create_task(student.answer(questions(300), world.base))
     await until(lambda: student.in_flight()[server.address][0] > 4)
+    regions = shared_memory_of(server)
+    assert regions
     await asyncio.to_thread(server.kill)
     with pytest.raises(Retryable, match="cannot be reached"):
         await asking
     with pytest.raises(Retryable, match="cannot be reached"):
         await student.answer([RANK], world.base)
+    await until(lambda: not triton.stubs(server))
     triton.forget_shared_memory()
-    assert not list(triton.SHARED_MEMORY.glob("triton_python_backend_shm_region_*"))
+    assert not any(region.exists() for region in regions)
     await asyncio.to_thread(server.start, 180)
     after = await student.answer([RANK], world.base)
     assert before == after
@@ -121,7 +130,7 @@ async def storeless(tmp_path: Path) -> AsyncIterator[TritonConnection]:
     environment = {
         f"{s3}ENDPOINT": f"127.0.0.1:{free_port()}",
         f"{s3}SECURE": "false",
-        f"{s3}BUCKET": "b",
+        f"{s3}BUCKET": "bucket",
         f"{s3}ACCESS_KEY": "a",
         f"{s3}SECRET_KEY": "s",
         "DATAENGINE_WORK_FOLDER": str(tmp_path / "work"),
@@ -130,6 +139,8 @@ async def storeless(tmp_path: Path) -> AsyncIterator[TritonConnection]:
     await asyncio.to_thread(server.start, 180)
     yield TritonConnection((server.address,))
     server.kill()
+    await until(lambda: not triton.stubs(server))
+    triton.forget_shared_memory()
 
 
 async def test_a_store_that_the_model_cannot_reach_is_retryable_and_named(
@@ -137,7 +148,7 @@ async def test_a_store_that_the_model_cannot_reach_is_retryable_and_named(
 ) -> None:
     student = TritonStudent(storeless)
     try:
-        with pytest.raises(Retryable, match="student is not ready: s3://b/"):
+        with pytest.raises(Retryable, match="student is not ready: s3://bucket/"):
             await student.answer([RANK], world.base)
     finally:
         await student.close()

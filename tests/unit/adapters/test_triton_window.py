@@ -113,3 +113,16 @@ async def test_a_cancelled_wait_keeps_no_place() -> None:
         if not let_in_first:
             window.leave()
         assert (window.in_flight, window.load) == (0, 0.0)
+
+
+async def test_many_cancelled_waits_leave_the_window_open() -> None:
+    window = Window(most=2, target=1.0)
+    await fill(window)
+    waiting = [asyncio.create_task(window.enter()) for _ in range(50)]
+    await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    leave(window, 2)
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert {type(end) for end in ended} == {asyncio.CancelledError}
+    assert (window.in_flight, window.load) == (0, 0.0)

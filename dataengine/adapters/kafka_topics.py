@@ -10,28 +10,32 @@ from dataengine.core.events import TOPICS, GenerationTask
 
 PARKED = "parked"
 UNPARKED = "unparked"
-"""Where events are set aside, and where it is said that they were settled: names of `dataengine.runtime`."""
+PROGRESS = "progress"
+"""Where events are set aside, where it is said that they were settled, and how far stages are: names of
+`dataengine.runtime`."""
 
 MAX_BYTES = 64 * 1024
 """Largest key and value of an event together: what is larger belongs into an artifact."""
 MAX_HEADER_BYTES = 16 * 1024
 _PARKED_BYTES = 512 * 1024
+_DAY_MS = 24 * 60 * 60 * 1000
 
 
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
-    """A topic as it should be. `max_bytes` bounds key and value of a message."""
+    """A topic as it should be. `max_bytes` bounds key and value of a message; messages are kept for `days`, or for
+    ever: the topics are the runs' history, which begin, status and parked read from the start."""
 
     name: str
     partitions: int
     max_bytes: int = MAX_BYTES
+    days: int | None = None
 
     def settings(self, replication: int) -> dict[str, str]:
         """The topic's configuration on the broker."""
         return {
-            # the topics are the run's history: begin, status and parked read them from the start
             "cleanup.policy": "delete",
-            "retention.ms": "-1",
+            "retention.ms": "-1" if self.days is None else str(self.days * _DAY_MS),
             "retention.bytes": "-1",
             # the broker's clock, so that messages of several partitions and writers can be put in order
             "message.timestamp.type": "LogAppendTime",
@@ -49,7 +53,7 @@ def loop_topics(partitions: int = 6, task_partitions: int = 24) -> tuple[TopicSp
     ]
     # whatever was let in must fit when it is set aside with its error
     aside = [TopicSpec(PARKED, 1, _PARKED_BYTES), TopicSpec(UNPARKED, 1, MAX_BYTES)]
-    return (*events, *aside)
+    return (*events, *aside, TopicSpec(PROGRESS, 1, days=7))
 
 
 def max_bytes(topic: str) -> int:
@@ -72,16 +76,16 @@ class Access:
 
 SERVICES = ("evaluator", "analyzer", "generator", "trainer")
 ACCESS: Mapping[str, Access] = {
-    "evaluator": Access(("checkpoint-ready",), ("eval-done", PARKED), ("evaluator",)),
-    "analyzer": Access(("eval-done",), ("weakness-report", "run-rested", PARKED), ("analyzer",)),
+    "evaluator": Access(("checkpoint-ready",), ("eval-done", PARKED, PROGRESS), ("evaluator",)),
+    "analyzer": Access(("eval-done",), ("weakness-report", "run-rested", PARKED, PROGRESS), ("analyzer",)),
     "generator": Access(
         ("weakness-report", "generation-task", "generation-done"),
-        ("generation-task", "generation-done", "data-ready", PARKED),
+        ("generation-task", "generation-done", "data-ready", PARKED, PROGRESS),
         ("generator",),
     ),
-    "trainer": Access(("data-ready",), ("checkpoint-ready", PARKED), ("trainer",)),
+    "trainer": Access(("data-ready",), ("checkpoint-ready", PARKED, PROGRESS), ("trainer",)),
     # begins runs, shows where they are, replays what was parked
-    "command": Access((*TOPICS, PARKED, UNPARKED), (*TOPICS, UNPARKED), ("outcome",), SERVICES),
+    "command": Access((*TOPICS, PARKED, UNPARKED, PROGRESS), (*TOPICS, UNPARKED), ("outcome",), SERVICES),
     # scales the generator on its lag
     "autoscaler": Access(watches=("generator",)),
 }

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from dataengine.adapters.kafka_admin import create_topics
 from dataengine.adapters.kafka_bus import KafkaBus
 from dataengine.adapters.kafka_connection import KafkaConnection
 from dataengine.adapters.kafka_consumer import KafkaSubscription
+from dataengine.adapters.kafka_topics import TopicSpec
 from dataengine.core.errors import Retryable
 from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import nothing_comes, soon
@@ -191,9 +193,14 @@ async def test_a_consumer_whose_tasks_died_is_made_anew_and_keeps_what_it_held(b
     assert (await soon(member)).message.value == b"2"
 
 
-async def test_a_group_under_another_prefix_is_another_group(connection: KafkaConnection, bus: KafkaBus) -> None:
-    await bus.publish([Message("eval-done", "run", b"1")])
+async def test_engines_with_different_prefixes_do_not_meet(connection: KafkaConnection, bus: KafkaBus) -> None:
+    beside = replace(connection, topic_prefix=f"{connection.topic_prefix}beside.")
+    await create_topics(beside, [TopicSpec("eval-done", 1)])
+    elsewhere = KafkaBus(beside)
+    await bus.publish([Message("eval-done", "run", b"here")])
+    await elsewhere.publish([Message("eval-done", "run", b"there")])
     await (await soon(await bus.subscribe("analyzer", ["eval-done"]))).commit()
     assert await bus.lag("analyzer", ["eval-done"]) == {"eval-done": 0}
-    elsewhere = KafkaBus(replace(connection, topic_prefix=connection.topic_prefix))
-    assert await elsewhere.lag("evaluator", ["eval-done"]) == {"eval-done": 1}
+    assert await elsewhere.lag("analyzer", ["eval-done"]) == {"eval-done": 1}
+    assert [message.value for message in await elsewhere.history(["eval-done"])] == [b"there"]
+    await elsewhere.close()

@@ -18,10 +18,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dataengine.core.errors import Cancelled, Rejected
+from dataengine.core.errors import Cancelled, Rejected, Retryable
 from services.trainer.recipe import Recipe
 
 TERMINATED = 143
+REJECTED = 2
+VERDICT_FILE = "TRAINING_VERDICT_FILE"
+"""The variable that names a file for the exit code 2, for a parent that sees torchrun's exit code only."""
 
 
 class TrainingJob(BaseModel):
@@ -59,9 +62,13 @@ def run(job: TrainingJob, stop: threading.Event) -> None:
         job.recipe,
         job.out,
         previous=job.previous_adapter,
-        progress=lambda p: _tell(p.step, p.steps, p.loss),
+        progress=(lambda p: _tell(p.step, p.steps, p.loss)) if os.environ.get("RANK", "0") == "0" else _say_nothing,
         cancelled=stop.is_set,
     )
+
+
+def _say_nothing(_: object) -> None:
+    """Of several processes under torchrun, the first speaks."""
 
 
 def _tell(step: int, steps: int, loss: float) -> None:
@@ -86,23 +93,31 @@ def main(arguments: list[str] | None = None) -> int:
     if len(given) == 2 and given[0] == "--parcel":
         from services.trainer import remote  # its adapters are of no use to a plain child
 
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # until there is something to stop
         return remote.main(given[1])
     if len(given) != 1:
         print("usage: python -m services.trainer.job SPEC.json | --parcel KEY", file=sys.stderr)
-        return 2
+        return REJECTED
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     _stop_with_parent(stop)
+    code = _code_of(given[0], stop)
+    if code == REJECTED and VERDICT_FILE in os.environ:
+        Path(os.environ[VERDICT_FILE]).write_text(str(code))
+    return code
+
+
+def _code_of(path: str, stop: threading.Event) -> int:
     try:
-        run(TrainingJob.model_validate_json(Path(given[0]).read_bytes()), stop)
+        run(TrainingJob.model_validate_json(Path(path).read_bytes()), stop)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "specification"
-        print(f"{given[0]}: {place}: {first['msg']}", file=sys.stderr)
-        return 2
-    except (OSError, Rejected) as error:
+        print(f"{path}: {place}: {first['msg']}", file=sys.stderr)
+        return REJECTED
+    except (OSError, Rejected, Retryable) as error:
         print(f"{error}", file=sys.stderr)
-        return 2 if isinstance(error, Rejected | FileNotFoundError) else 1
+        return REJECTED if isinstance(error, Rejected | FileNotFoundError) else 1
     except Cancelled as error:
         print(f"{error}", file=sys.stderr)
         return TERMINATED

@@ -21,6 +21,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from dataengine.core.errors import Retryable
 from dataengine.student.encoding import mean_answer_loss
 from dataengine.student.family import Family, embed
 from services.trainer.lessons import LengthGroups, Lessons
@@ -61,7 +62,7 @@ class Watch(TrainerCallback):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Between two steps is the only place where training can be left and taken up again."""
-        if state.global_step < state.max_steps and self._cancelled():
+        if state.global_step < state.max_steps and anywhere(self._cancelled()):
             self.stopped = True
             control.should_save = True
             control.should_training_stop = True
@@ -72,6 +73,30 @@ class Watch(TrainerCallback):
         """Every few steps, and at the end."""
         if logs and "loss" in logs:
             self._tell(state.global_step, state.max_steps, float(logs["loss"]))
+
+
+def anywhere(here: bool) -> bool:
+    """Whether it is so in any of the processes that train together: what one of them does, all must do."""
+    return any(_everywhere(here))
+
+
+def agree_on_checkpoint(step: int) -> None:
+    """Raises Retryable if the processes that train together would go on from different steps, as those of several
+    machines may when one looked for a checkpoint before the other's was whole."""
+    steps = {int(other) for other in _everywhere(step)}
+    if len(steps) > 1:
+        raise Retryable(
+            f"the processes would go on from different steps: {sorted(steps)}", todo="Start all of them again"
+        )
+
+
+def _everywhere(value: int) -> list[int]:
+    """The value in every process that trains, this one included."""
+    if not torch.distributed.is_initialized():
+        return [value]
+    values: list[int] = [0] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(values, value)
+    return values
 
 
 class LessonTrainer(Trainer):

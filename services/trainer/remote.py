@@ -19,16 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-from dataengine.adapters.directory import DirectoryStore
 from dataengine.adapters.job_records import JobRecords, LastWords, ProgressNote
 from dataengine.adapters.subprocess_jobs import SubprocessJobs
-from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
+from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.ports import JobResult, JobSpec, Store
-from dataengine.runtime.environment import has_settings, read_settings
+from dataengine.engines.opening import open_store
+from dataengine.runtime.environment import read_settings
+from services.trainer import job
 from services.trainer.parcel import open_parcel
 
 JOB = "DATAENGINE_JOB_"
-S3 = "DATAENGINE_S3_"
 TRAIN = (sys.executable, "-m", "services.trainer.job")
 EXIT_REJECTED = 2
 EXIT_STOPPED = 143
@@ -41,15 +41,14 @@ _NOTE_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class JobSettings:
-    """Variables `DATAENGINE_JOB_…`, which the Job's manifest sets.
+    """Variables `DATAENGINE_JOB_…`, which the Job's manifest sets; the store is named as for every service.
 
-    `folder` is where the job works. `store_folder` is the store as a folder; without it the store is the S3 server of
-    `DATAENGINE_S3_…`. `pod` is who trains. `processes` are started on each of `nodes` machines; several meet at `meet`
-    (host:port of the first). `patience_seconds` is how long the store may be away at the beginning and at the end.
+    `folder` is where the job works, `pod` who trains. `processes` are started on each of `nodes` machines; several meet
+    at `meet` (host:port of the first). `patience_seconds` is how long the store may be away at the beginning and at the
+    end.
     """
 
     folder: Path = Path("job")
-    store_folder: Path | None = None
     pod: str = "local"
     processes: int = 1
     nodes: int = 1
@@ -59,11 +58,10 @@ class JobSettings:
 
 def main(key: str, environ: Mapping[str, str] = os.environ) -> int:
     """Train the parcel under `key`; the exit code, as `services.trainer.job` has it."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_STOPPED))  # until there is something to stop
     try:
         settings = read_settings(JobSettings, JOB, environ)
         rank = int(environ.get("JOB_COMPLETION_INDEX", "0"))  # Kubernetes sets it in an Indexed Job
-        store = open_store(settings, environ)
+        store = open_store(environ)
         return asyncio.run(train_parcel(store, key, settings, rank))
     except Rejected as error:
         print(f"{error}", file=sys.stderr)
@@ -71,19 +69,6 @@ def main(key: str, environ: Mapping[str, str] = os.environ) -> int:
     except DataEngineError as error:
         print(f"{error}", file=sys.stderr)
         return 1
-
-
-def open_store(settings: JobSettings, environ: Mapping[str, str]) -> Store:
-    """The store that the environment asks for. Raises ConfigurationError if it asks for none."""
-    if settings.store_folder is not None:
-        return DirectoryStore(settings.store_folder)
-    if has_settings(S3, environ):
-        # imported here: whoever has a folder needs no S3 SDK
-        from dataengine.adapters.minio_connection import S3Connection
-        from dataengine.adapters.minio_store import MinioStore
-
-        return MinioStore(read_settings(S3Connection, S3, environ), settings.folder / "files")
-    raise ConfigurationError("no store is named", where="environment", todo=f"Set {S3}… or {JOB}STORE_FOLDER")
 
 
 async def train_parcel(
@@ -107,10 +92,14 @@ async def train_parcel(
     out = Path(json.loads(document)["out"])
     await _insist(settings, lambda: records.fetch_checkpoint(out / "work", settings.folder / "checkpoints"))
     spec = JobSpec(settings.pod, document, settings.folder)
-    jobs = SubprocessJobs(command or training_command(settings, rank), math.inf, grace=math.inf)
+    verdict = settings.folder / "verdict"
+    told = {job.VERDICT_FILE: str(verdict)}
+    jobs = SubprocessJobs(command or training_command(settings, rank), math.inf, told, grace=math.inf)
     shipping = Shipping(records if rank == 0 else None, out / "work")
     result = await _until_ended(jobs, spec, shipping)
     code = result.exit_code if result.exit_code >= 0 else 128 - result.exit_code
+    if code == 1 and verdict.is_file():  # torchrun keeps to itself how its processes ended
+        code = int(verdict.read_text())
     words = LastWords(exit_code=code, log_tail=result.log_tail)
     if code == 0 and rank == 0:
         await _insist(settings, lambda: records.finish(words, out))

@@ -21,7 +21,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArgum
 
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.family import Family
-from services.trainer.lesson import Lesson, LessonTrainer, Watch
+from services.trainer.lesson import Lesson, LessonTrainer, Watch, agree_on_checkpoint
 from services.trainer.lessons import Lessons, prepare
 from services.trainer.recipe import Recipe
 from services.trainer.records import TrainingRecord
@@ -61,7 +61,8 @@ def train(
     """Train an adapter and leave it in ``out/adapter``, with ``out/metrics.json`` written last.
 
     Goes on from the last whole checkpoint below ``out/work`` if there is one, and removes ``out/work`` at the end.
-    Where ``out/metrics.json`` exists, nothing is trained. Raises InputError for records, ConfigurationError for weights
+    Where ``out/metrics.json`` exists, nothing is trained. As one of several processes under torchrun it takes its share
+    of every step, and the first process writes. Raises InputError for records, ConfigurationError for weights
     or a recipe that do not fit together, Cancelled once ``cancelled()`` was true and a checkpoint has been written.
     """
     done = out / "metrics.json"
@@ -79,9 +80,12 @@ def train(
     watch = Watch(tell, cancelled)
     lesson = Lesson(model, family, family.picture_id(tokenizer), sees=not recipe.train_vision)
     trainer = LessonTrainer(lesson, _arguments(recipe, work), lessons, recipe, watch, cast(int, tokenizer.pad_token_id))
+    agree_on_checkpoint(int(resume.name.rsplit("-", 1)[1]) if resume else 0)
     output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if watch.stopped:
         raise Cancelled("training was cancelled", where=str(work), todo="start it again to go on from its checkpoint")
+    if not trainer.is_world_process_zero():  # one of several processes keeps what all of them have
+        return Trained(out / "adapter", {})
     adapter = _save(model, family, out)
     curve = [(row["step"], row["loss"]) for row in trainer.state.log_history if "loss" in row]
     metrics: dict[str, object] = {

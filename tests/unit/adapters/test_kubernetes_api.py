@@ -156,7 +156,14 @@ def nonsense(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b"<html/>")
 
 
-@pytest.mark.parametrize("answer", [hang_up, half_an_answer, nonsense])
+def test_an_answer_that_is_none_is_retryable(server: Server, api: KubernetesApi) -> None:
+    server.answer = nonsense
+    for call in (lambda: api.create_job({}), lambda: api.job("j"), lambda: api.pods("j")):
+        with pytest.raises(Retryable, match="cannot be reached"):
+            call()
+
+
+@pytest.mark.parametrize("answer", [hang_up, half_an_answer])
 def test_a_connection_that_breaks_is_retryable(answer: Answer, server: Server, api: KubernetesApi) -> None:
     server.answer = answer
     for call in every_call(api):

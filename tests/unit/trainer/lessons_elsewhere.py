@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.adapters.job_records import JobRecords, job_prefix, shared_prefix
 from dataengine.core.ports import JobSpec
+from deploy.local.server import free_port
 from services.trainer.parcel import TrainingParcels
 from services.trainer.records import TrainingRecord
 from tests.unit import micro_student
@@ -64,9 +65,15 @@ def pack(store: DirectoryStore, spec: JobSpec) -> tuple[str, JobRecords]:
     return ref.key, JobRecords(store, prefix)
 
 
-def elsewhere(store: Path, machine: Path, key: str) -> subprocess.Popen[bytes]:
+def elsewhere(store: Path, machine: Path, key: str, processes: int = 1) -> subprocess.Popen[bytes]:
     """The container's process, with a disk of its own."""
-    environment = {"DATAENGINE_JOB_STORE_FOLDER": str(store), "DATAENGINE_JOB_FOLDER": str(machine)}
+    environment = {
+        "DATAENGINE_STORE_FOLDER": str(store),
+        "DATAENGINE_JOB_FOLDER": str(machine),
+        "DATAENGINE_JOB_PROCESSES": str(processes),
+        "DATAENGINE_JOB_MEET": f"127.0.0.1:{free_port()}",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
     command = [sys.executable, "-m", "services.trainer.job", "--parcel", key]
     return subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
 

@@ -125,6 +125,27 @@ def test_a_wrong_recipe_ends_it_with_the_code_for_it_and_its_last_words_are_kept
     assert "recipe.rank" in words.log_tail
 
 
+@pytest.mark.slow
+def test_two_processes_train_together_and_one_of_them_keeps_the_result(lesson: Lesson, tmp_path: Path) -> None:
+    store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("two", epochs=6)
+    key, records = pack(store, spec)
+    assert elsewhere(tmp_path / "store", tmp_path / "machine", key, processes=2).wait(PATIENCE) == 0
+    finished = records.finished()
+    assert finished is not None
+    metrics = json.loads(store.get(finished.files["metrics.json"]))
+    assert metrics["steps"] == 6 * 2  # 15 records in batches of 4 on each of two
+    assert records.checkpoint_steps()
+
+
+@pytest.mark.slow
+def test_what_is_wrong_is_known_as_wrong_under_torchrun_too(lesson: Lesson, tmp_path: Path) -> None:
+    store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("two wrong", rank=0)
+    key, records = pack(store, spec)
+    assert elsewhere(tmp_path / "store", tmp_path / "machine", key, processes=2).wait(PATIENCE) == 2
+    words = records.last_words("local")
+    assert words is not None and words.exit_code == 2
+
+
 def test_a_job_that_has_finished_is_not_trained_again(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")
     (tmp_path / "out").mkdir()
@@ -132,7 +153,7 @@ def test_a_job_that_has_finished_is_not_trained_again(tmp_path: Path) -> None:
     from dataengine.adapters.job_records import LastWords
 
     JobRecords(store, "job").finish(LastWords(exit_code=0, log_tail=""), tmp_path / "out")
-    environment = {"DATAENGINE_JOB_STORE_FOLDER": str(tmp_path / "store")}
+    environment = {"DATAENGINE_STORE_FOLDER": str(tmp_path / "store")}
     assert main("job/parcel.json", environment) == 0
 
 
@@ -141,7 +162,7 @@ def test_a_job_that_has_finished_is_not_trained_again(tmp_path: Path) -> None:
     [
         ({}, "no store is named"),
         ({"DATAENGINE_JOB_FOLDR": "x"}, "DATAENGINE_JOB_FOLDR is no setting"),
-        ({"DATAENGINE_JOB_STORE_FOLDER": "STORE"}, "no such parcel"),
+        ({"DATAENGINE_STORE_FOLDER": "STORE"}, "no such parcel"),
     ],
 )
 def test_wrong_settings_are_a_configuration_error(

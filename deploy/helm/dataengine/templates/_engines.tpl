@@ -85,7 +85,7 @@ DATAENGINE_S3_{{ upper $name }}: {{ include "dataengine.text" $value | quote }}
 {{- $own = append $own (printf "%s-%d.%s.%s.svc:8001" $name $i $name $.Release.Namespace) -}}
 {{- end -}}
 {{- end -}}
-{{- join "," (concat .Values.triton.endpoints $own) -}}
+{{- join "," (concat (default list .Values.triton.endpoints) $own) -}}
 {{- end -}}
 
 {{- define "dataengine.triton.env" -}}

@@ -27,6 +27,11 @@ class Encoded:
         """Its first ``longest`` tokens. What is cut off may be the whole answer."""
         return Encoded(self.ids[:longest], self.labels[:longest])
 
+    def cut_after_question(self, longest: int) -> Encoded:
+        """The first question, and ``longest`` tokens of what follows it: the answer and all further turns."""
+        asked = next((i for i, label in enumerate(self.labels) if label != IGNORED), len(self.labels))
+        return self.cut(asked + longest)
+
 
 def encode(
     family: Family,

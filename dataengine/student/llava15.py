@@ -24,7 +24,7 @@ from transformers import (
 
 from dataengine.student import llava_files
 from dataengine.student.family import PICTURE, Piece
-from dataengine.student.pictures import centre_crop, normalised, on_a_square
+from dataengine.student.pictures import centre_crop, normalised, on_a_square, scaled
 from dataengine.student.sentencepieces import load_llama_tokenizer
 from dataengine.student.tiny_llava import llava_configuration
 from dataengine.student.weights import filled
@@ -103,7 +103,7 @@ class Llava15:
         """On a square of CLIP's mean colour, or cropped; scaled with a bicubic filter, CLIP's mean and spread."""
         colours = picture.convert("RGB")
         if self.pad_to_square:
-            return normalised(on_a_square(colours).resize((self.side, self.side), Image.Resampling.BICUBIC))
+            return normalised(scaled(on_a_square(colours), self.side, self.side))
         return normalised(centre_crop(colours, self.side))
 
     def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:

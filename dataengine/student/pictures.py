@@ -17,6 +17,16 @@ def normalised(picture: Image.Image) -> torch.Tensor:
     return ((values - torch.tensor(MEAN)) / torch.tensor(SPREAD)).permute(2, 0, 1).contiguous()
 
 
+def scaled(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """The picture in another size by the bicubic filter, lines first and then columns.
+
+    Both at once, newer Pillows begin with whichever costs less, and as values are rounded in between, pictures come out
+    up to 3 of 255 levels away from what the published models were trained on.
+    """
+    lines = picture.resize((width, picture.height), Image.Resampling.BICUBIC)
+    return lines.resize((width, height), Image.Resampling.BICUBIC)
+
+
 def on_a_square(picture: Image.Image) -> Image.Image:
     """The picture in the middle of a square of CLIP's mean colour."""
     width, height = picture.size
@@ -30,7 +40,6 @@ def centre_crop(picture: Image.Image, side: int) -> Image.Image:
     """The shorter edge scaled to ``side``, then the square in the middle."""
     width, height = picture.size
     shorter = min(width, height)
-    scaled = (int(side * width / shorter), int(side * height / shorter))
-    small = picture.resize(scaled, Image.Resampling.BICUBIC)
-    left, top = (scaled[0] - side) // 2, (scaled[1] - side) // 2
+    small = scaled(picture, int(side * width / shorter), int(side * height / shorter))
+    left, top = (small.width - side) // 2, (small.height - side) // 2
     return small.crop((left, top, left + side, top + side))

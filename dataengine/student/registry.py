@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataengine.core.errors import ConfigurationError
 from dataengine.student.family import Family
 from dataengine.student.llava15 import Llava15
+from dataengine.student.minigpt4 import MiniGpt4
+from dataengine.student.minigpt4_v2 import MiniGpt4V2
 from dataengine.student.tiny_llava import TinyLlava
 
 FAMILIES: dict[str, Family] = {
     "tiny-llava": TinyLlava(),
     "llava-1.5": Llava15(),
+    "minigpt4-v2": MiniGpt4V2(),
+    "minigpt4": MiniGpt4(),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,17 @@ def hasty(server: Server) -> S3Connection:
 
 def parts_on_the_disk(server: Server) -> int:
     return sum(1 for path in Path(server.command[-1]).rglob("part.*") if ".minio.sys" in path.parts)
+
+
+def freeze(server: Server, seconds: float = 30.0) -> None:
+    """Freeze, and wait until every thread stands still: a signal takes a moment to reach them all."""
+    server.freeze()
+    assert server.process is not None
+    threads = list(Path(f"/proc/{server.process.pid}/task").iterdir())
+    end = time.monotonic() + seconds
+    while any((thread / "stat").read_text().rpartition(")")[2].split()[0] != "T" for thread in threads):
+        assert time.monotonic() < end, "the server does not stop"
+        time.sleep(0.01)
 
 
 def test_a_kill_in_the_middle_of_an_upload_hurts_nothing_and_the_upload_works_again(
@@ -116,7 +128,7 @@ def test_a_frozen_server_is_retryable_and_not_waited_for_for_ever(own_server: Se
     connection = replace(connection_to(own_server), retries=0, read_seconds=0.5)
     store = MinioStore(connection, tmp_path / "cache")
     ref = store.put("runs/a/x", b"x")
-    own_server.freeze()
+    freeze(own_server)
     for ask in (lambda: store.get(ref), lambda: store.claim("runs/a/y", b"y"), lambda: list(store.keys(""))):
         with pytest.raises(Retryable, match="timed out"):
             ask()

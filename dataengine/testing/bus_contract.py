@@ -27,6 +27,17 @@ async def nothing_comes(subscription: Subscription) -> bool:
     return False
 
 
+async def nothing_left(subscription: Subscription, served: list[bytes]) -> bool:
+    """Serve the next message; True if none comes."""
+    try:
+        delivery = await asyncio.wait_for(subscription.next(), 2 * _QUIET)
+    except TimeoutError:
+        return True
+    served.append(delivery.message.value)
+    await delivery.commit()
+    return False
+
+
 class BusContract:
     """Inherit as `class TestX(BusContract)` with a fixture named `bus`; topics are `eval-done` and `data-ready`."""
 
@@ -106,3 +117,49 @@ class BusContract:
         waiting = asyncio.ensure_future(soon(subscription))
         await bus.publish([Message("data-ready", "run", b"late")])
         assert (await waiting).message.value == b"late"
+
+    async def test_a_wait_that_was_given_up_takes_no_message_with_it(self, bus: Bus, group: str) -> None:
+        """What comes after it goes to the next who asks."""
+        subscription = await bus.subscribe(group, ["eval-done"])
+        assert await nothing_comes(subscription)
+        await bus.publish([Message("eval-done", "run", b"x")])
+        assert (await soon(subscription)).message.value == b"x"
+
+    async def test_a_delivery_is_lost_when_its_reader_leaves(self, bus: Bus, group: str) -> None:
+        """Then committing it does nothing: it may be with somebody else."""
+        await bus.publish([Message("eval-done", "run", b"x")])
+        first = await bus.subscribe(group, ["eval-done"])
+        held = await soon(first)
+        assert not held.lost
+        await first.close()
+        assert held.lost
+        await held.commit()
+        second = await bus.subscribe(group, ["eval-done"])
+        assert (await soon(second)).message.value == b"x"
+
+    async def test_members_of_a_group_share_the_messages(self, bus: Bus, group: str) -> None:
+        """Each message goes to one of them, and all arrive, whoever leaves."""
+        expected = [str(number).encode() for number in range(12)]
+        await bus.publish([Message("eval-done", f"run-{value!r}", value) for value in expected])
+        first = await bus.subscribe(group, ["eval-done"])
+        held = await soon(first)
+        second = await bus.subscribe(group, ["eval-done"])
+        await held.commit()
+        served = [held.message.value]
+        while not await nothing_left(second, served):
+            pass
+        await second.close()
+        while len(served) < len(expected):
+            delivery = await soon(first)
+            served.append(delivery.message.value)
+            await delivery.commit()
+        assert sorted(served) == sorted(expected)
+
+    async def test_history_of_several_topics_is_in_the_order_of_publication(self, bus: Bus, group: str) -> None:
+        """What was said about a message comes after it."""
+        for number in range(3):
+            await bus.publish([Message("eval-done", f"{group}-{number}", b"first")])
+            await bus.publish([Message("data-ready", f"{group}-{number}", b"then")])
+        history = await bus.history(["eval-done", "data-ready"])
+        for number in range(3):
+            assert [m.value for m in history if m.key == f"{group}-{number}"] == [b"first", b"then"]

@@ -1,0 +1,85 @@
+"""Three brokers with three copies of everything: one of them may die at any moment."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from dataengine.adapters.kafka_admin import create_topics, describe
+from dataengine.adapters.kafka_bus import KafkaBus
+from dataengine.adapters.kafka_connection import KafkaConnection
+from dataengine.adapters.kafka_topics import TopicSpec
+from dataengine.core.errors import Retryable
+from dataengine.core.ports import Message
+from deploy.local import kafka
+from deploy.local.server import MissingToolError, Server, free_port
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
+
+TOPICS = [TopicSpec("eval-done", 3), TopicSpec("data-ready", 3)]
+MESSAGES = 60
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
+    try:
+        ports = [free_port() for _ in range(6)]
+        servers = kafka.cluster(tmp_path_factory.mktemp("cluster"), ports[:3], ports[3:])
+    except MissingToolError as error:
+        pytest.skip(str(error))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda server: server.start(120), servers))
+    yield servers
+    for server in servers:
+        server.kill()
+
+
+async def publish_all(bus: KafkaBus, killer: asyncio.Event) -> None:
+    """Publish as a worker does, and give the sign to kill when a third is out."""
+    for number in range(MESSAGES):
+        if number == MESSAGES // 3:
+            killer.set()
+        while True:
+            try:
+                await bus.publish([Message("eval-done", f"run-{number % 7}", b"%d" % number)])
+                break
+            except Retryable:
+                continue
+
+
+async def serve_all(bus: KafkaBus) -> list[bytes]:
+    subscription = await bus.subscribe("analyzer", ["eval-done"])
+    served: list[bytes] = []
+    while len(set(served)) < MESSAGES:
+        delivery = await subscription.next()
+        served.append(delivery.message.value)
+        while True:
+            try:
+                await delivery.commit()
+                break
+            except Retryable:
+                continue
+    return served
+
+
+async def test_one_of_three_brokers_may_die_while_all_goes_on(brokers: list[Server]) -> None:
+    addresses = ",".join(server.address for server in brokers)
+    connection = KafkaConnection(addresses, request_timeout=5, publish_timeout=20, metadata_max_age=2)
+    await create_topics(connection, TOPICS, replication=3)
+    bus, killer = KafkaBus(connection), asyncio.Event()
+    async with asyncio.timeout(120):
+        serving = asyncio.create_task(serve_all(bus))
+        publishing = asyncio.create_task(publish_all(bus, killer))
+        await killer.wait()
+        brokers[0].kill()
+        await publishing
+        served = await serving
+        history = [message.value for message in await bus.history(["eval-done"])]
+    expected = {b"%d" % number for number in range(MESSAGES)}
+    assert set(history) == set(served) == expected
+    assert sorted(history, key=int) == sorted(expected, key=int)
+    status = await describe(connection, TOPICS)
+    assert status.problem is None
+    assert not any(view.healthy for view in status.topics)
+    await bus.close()

@@ -15,6 +15,11 @@ from services.evaluator.offline.dataset_check import Findings
 from services.evaluator.offline.scorecard import Score, Scorecard
 
 _FLIPS_SHOWN = 20
+_HOW_TO_READ = Text(
+    "p of types is Holm-corrected; + / −: how many rose and fell; least: the smallest true difference that so many "
+    "questions show in four of five tries (none: no difference could have been shown)",
+    style="dim",
+)
 
 
 def benchmarks_table(benchmarks: Sequence[Benchmark]) -> RenderableType:
@@ -46,7 +51,7 @@ def types_table(counts: Mapping[str, int], meanings: Mapping[str, str]) -> Rende
 
 def findings_table(findings: Findings) -> RenderableType:
     """Counts by type and of pictures."""
-    table = Table("type", "questions")
+    table = _table("type", "questions")
     for name, count in findings.types.items():
         table.add_row(Text(name), f"{count:,}")
     answers = "" if findings.scorable else ", answers not public"
@@ -63,7 +68,7 @@ def findings_table(findings: Findings) -> RenderableType:
 
 def score_table(benchmark: Benchmark, card: Scorecard) -> RenderableType:
     """The score, whole and by type, with intervals."""
-    table = Table("type", "n", benchmark.metric, "95 % interval")
+    table = _table("type", "n", benchmark.metric, "95 % interval")
     whole = Score(card.n, card.score, card.interval)
     for name, score in (*card.by_type.items(), ("all", whole)):
         if name == "all":
@@ -80,21 +85,29 @@ def score_table(benchmark: Benchmark, card: Scorecard) -> RenderableType:
 
 
 def comparison_table(benchmark: Benchmark, comparison: Comparison) -> RenderableType:
-    """Before, after, difference, p and what could have been seen; then the questions that flipped."""
-    table = Table(
-        "type", "n", "before", "after", "difference", "95 % interval", "p", "p (Holm)", "better / worse", "detectable"
-    )
+    """Before, after, change, p and what could have been seen; then the questions that flipped."""
+    table = _table("type", "n", "before", "after", "change", "95 % interval", "p", "+ / −", "least")
     for name, change in comparison.by_type.items():
         table.add_row(Text(name), *_change(change))
     table.add_section()
     table.add_row("all", *_change(comparison.whole))
-    flips = Table("question", "type", "gold", "before", "after")
+    flips = Table("question", "type", "gold", "before", "after", box=box.SIMPLE_HEAD, pad_edge=False)
     for flip in comparison.flips[:_FLIPS_SHOWN]:
         before, after = (flip.first, flip.second) if flip.first is not None else (flip.first_score, flip.second_score)
         flips.add_row(*(Text(str(cell)) for cell in (flip.question_id, flip.question_type, flip.gold, before, after)))
     shown = f"{min(len(comparison.flips), _FLIPS_SHOWN)} of {len(comparison.flips)} flips shown; --json has all"
     test = f"{benchmark.title}, {comparison.variant}: {comparison.test}; {comparison.left_out} questions left out"
-    return Group(table, Text(test), flips, Text(shown))
+    if not comparison.flips:
+        return Group(table, Text(test), _HOW_TO_READ, Text("no question flipped"))
+    return Group(table, Text(test), _HOW_TO_READ, flips, Text(shown))
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold", show_edge=False)
+    table.add_column(first, overflow="fold")
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 def _change(change: Change) -> tuple[str, ...]:
@@ -103,11 +116,10 @@ def _change(change: Change) -> tuple[str, ...]:
         f"{change.first:.2f}",
         f"{change.second:.2f}",
         f"{change.difference:+.2f}",
-        _interval(change.interval),
-        f"{change.p:.2g}",
-        "" if change.p_holm is None else f"{change.p_holm:.2g}",
+        f"{change.interval[0]:+.1f} to {change.interval[1]:+.1f}",
+        f"{change.p if change.p_holm is None else change.p_holm:.2g}",
         f"{change.better} / {change.worse}",
-        "none" if change.smallest is None else f"{change.smallest:.2f}",
+        "none" if change.smallest is None else f"{change.smallest:.1f}",
     )
 
 

@@ -135,8 +135,10 @@ class Benchmark:
         raise NotImplementedError
 
     def gold_text(self, question: Question, variant: str) -> str:
-        """The right answer, as shown beside a reading: the letter for choices, else the text."""
-        return chr(ord("A") + question.gold) if question.gold is not None else " | ".join(question.references)
+        """The right answer, as shown beside a reading: the letter for choices, else the accepted texts, each once."""
+        if question.gold is not None:
+            return chr(ord("A") + question.gold)
+        return " | ".join(dict.fromkeys(question.references))
 
     def selected(self, question: Question, variant: str) -> bool:
         """Whether the variant asks this question at all."""

@@ -153,7 +153,8 @@ def _change(
         smallest = None if smallest is None else benchmark.scale * smallest
     else:
         error = float(np.nanstd(draws))
-        p = _normal_p(after - before, error)
+        # where all pictures changed alike the bootstrap sees no spread; the signs still tell
+        p = _normal_p(after - before, error) if error >= _NOTHING else mcnemar_exact(better, worse)
         smallest = smallest_detectable_shift(error) if error >= _NOTHING else None
     n = sum(unit.questions for unit in first)
     return Change(n, before, after, after - before, percentile_interval(draws), p, better, worse, smallest)
@@ -161,9 +162,8 @@ def _change(
 
 def _normal_p(difference: float, error: float) -> float:
     """Two-sided, from the bootstrap's standard error: the share of resamples beyond 0 could not tell p = 1e-3 from
-    1e-9, which the correction over many types needs. 1 where nothing differs, and where a single picture leaves no
-    error to judge by."""
-    return 1.0 if error < _NOTHING else 2 * (1 - NormalDist().cdf(abs(difference) / error))
+    1e-9, which the correction over many types needs."""
+    return 2 * (1 - NormalDist().cdf(abs(difference) / error))
 
 
 def _flips(

@@ -72,7 +72,8 @@ class Secured:
 
 def get() -> Jars:
     """Fetch the jars once and make the class archive. Raises MissingToolError without Java or Maven."""
-    java, maven = need("java", "install a JDK 17 or newer"), need("mvn", "install Maven")
+    need("java", "install a JDK 17 or newer")
+    maven = need("mvn", "install Maven")
     folder = cache_folder(f"kafka-{VERSION}")
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -83,14 +84,14 @@ def get() -> Jars:
         found = Jars(":".join(str(path) for path in sorted(jars.glob("*.jar"))))
         archive = folder / "classes.jsa"
         if not archive.is_file():
-            _make_archive(java, found, folder, archive)
-    return Jars(found.class_path, archive)
+            _make_archive(found, folder, archive)
+    return Jars(found.class_path, archive if archive.is_file() else None)
 
 
 def server(folder: Path, port: int, controller_port: int | None = None) -> Server:
     """One broker on 127.0.0.1:`port` with its data in `folder`, not started yet. Started on the same folder again, it
     goes on with what it holds."""
-    own = {"listeners": f"PLAINTEXT://127.0.0.1:{port}", "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}"}
+    own = {"listeners": f"PLAINTEXT://127.0.0.1:{port}"}
     return _broker(folder, port, {1: controller_port or free_port()}, 1, own)
 
 
@@ -100,8 +101,7 @@ def cluster(folder: Path, ports: Sequence[int], controller_ports: Sequence[int])
     quorum = dict(enumerate(controller_ports, start=1))
     servers = []
     for node, port in enumerate(ports, start=1):
-        listener = f"PLAINTEXT://127.0.0.1:{port}"
-        own = {"listeners": listener, "advertised.listeners": listener, "num.replica.fetchers": "1"}
+        own = {"listeners": f"PLAINTEXT://127.0.0.1:{port}", "num.replica.fetchers": "1"}
         servers.append(_broker(folder / f"broker-{node}", port, quorum, node, own, heap="256m"))
     return servers
 
@@ -116,10 +116,8 @@ def secured(folder: Path, port: int, tls_port: int, users: Users) -> Secured:
         f'org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="{users.admin}"'
     )
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
-    listeners = f"SASL://127.0.0.1:{port},TLS://127.0.0.1:{tls_port}"
     own = {
-        "listeners": listeners,
-        "advertised.listeners": listeners,
+        "listeners": f"SASL://127.0.0.1:{port},TLS://127.0.0.1:{tls_port}",
         "listener.security.protocol.map": "SASL:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:SASL_PLAINTEXT",
         "inter.broker.listener.name": "SASL",
         "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256",
@@ -151,12 +149,12 @@ def _broker(
     *,
     heap: str = "384m",
     scram: Sequence[str] = (),
+    jars: Jars | None = None,
+    options: Sequence[str] = (),
 ) -> Server:
     """Write the settings, format the data folder if it is new, and describe the process."""
-    jars, java = get(), need("java", "install a JDK 17 or newer")
+    jars, java = jars or get(), need("java", "install a JDK 17 or newer")
     folder.mkdir(parents=True, exist_ok=True)
-    copies = str(len(quorum))
-    listeners = f"{own['listeners']},CONTROLLER://127.0.0.1:{quorum[node]}"
     settings = {
         **_COMMON,
         "process.roles": "broker,controller",
@@ -166,16 +164,17 @@ def _broker(
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": str(folder / "data"),
-        **dict.fromkeys(_REPLICATED, copies),
+        **dict.fromkeys(_REPLICATED, str(len(quorum))),
         **dict.fromkeys(_IN_SYNC, str(max(1, len(quorum) - 1))),
         **own,
-        "listeners": listeners,
+        "advertised.listeners": own["listeners"],
+        "listeners": f"{own['listeners']},CONTROLLER://127.0.0.1:{quorum[node]}",
     }
     file = folder / "server.properties"
     file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
     if not (folder / "data" / "meta.properties").is_file():
         _format(java, jars, file, scram)
-    command = [java, f"-Xmx{heap}", *_options(jars), "-cp", jars.class_path, "kafka.Kafka", str(file)]
+    command = [java, f"-Xmx{heap}", *_options(jars), *options, "-cp", jars.class_path, "kafka.Kafka", str(file)]
     address = f"127.0.0.1:{port}"
     return Server(f"kafka-{node}", address, command, folder / "kafka.log", lambda: listens(port), {})
 
@@ -211,31 +210,13 @@ def _fetch(maven: str, folder: Path, jars: Path) -> None:
     part.rename(jars)
 
 
-def _make_archive(java: str, jars: Jars, folder: Path, archive: Path) -> None:
+def _make_archive(jars: Jars, folder: Path, archive: Path) -> None:
     """Start a broker once and let Java write down the classes that it loaded."""
-    port, controller = free_port(), free_port()
-    trial = folder / "trial"
+    port, trial, part = free_port(), folder / "trial", folder / "classes.part"
     shutil.rmtree(trial, ignore_errors=True)
-    trial.mkdir()
-    listener = f"PLAINTEXT://127.0.0.1:{port}"
-    file = trial / "server.properties"
-    settings = {
-        **_COMMON,
-        "process.roles": "broker,controller",
-        "node.id": "1",
-        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-        "controller.listener.names": "CONTROLLER",
-        "listeners": f"{listener},CONTROLLER://127.0.0.1:{controller}",
-        "advertised.listeners": listener,
-        "log.dirs": str(trial / "data"),
-    }
-    file.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-    _format(java, jars, file, ())
-    part = folder / "classes.part"
+    own = {"listeners": f"PLAINTEXT://127.0.0.1:{port}"}
     dump = [f"-XX:ArchiveClassesAtExit={part}", "-Xlog:cds=error", "-Xlog:cds+dynamic=error"]
-    command = [java, "-Xmx384m", *_options(jars), *dump, "-cp", jars.class_path, "kafka.Kafka", str(file)]
-    broker = Server("kafka-trial", f"127.0.0.1:{port}", command, trial / "kafka.log", lambda: listens(port), {})
-    broker.start(120).stop(60)
+    _broker(trial, port, {1: free_port()}, 1, own, jars=jars, options=dump).start(120).stop(60)
     shutil.rmtree(trial)
     if part.is_file():
         part.rename(archive)

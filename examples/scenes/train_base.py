@@ -16,7 +16,7 @@ import torch
 
 from dataengine.student.tiny_llava import TinyLlava, build_model, build_tokenizer
 from examples.scenes.base_pictures import base_pictures, base_scene
-from examples.scenes.exposure import SHARES
+from examples.scenes.exposure import ANSWERING, SHARES
 from examples.scenes.questions import QUESTION_TYPES
 from examples.scenes.train_language import Stage, World, by_likelihood, train
 from examples.scenes.train_tower import labels, to_pixels, train_tower
@@ -28,7 +28,8 @@ HELD_OUT = 1000
 """The last so many base pictures are not trained on; progress is measured on them."""
 
 DESCRIBE = Stage("describe", steps=650, lr=2e-3, short=0, long=48, shares={})
-QUESTIONS = Stage("questions", steps=3000, lr=1.5e-3, short=192, long=8, shares=SHARES)
+QUESTIONS = Stage("questions", steps=3000, lr=1.5e-3, short=192, long=8, shares=ANSWERING)
+PRACTICE = Stage("practice", steps=2000, lr=1.2e-3, short=192, long=8, shares=SHARES)
 
 
 def main() -> None:
@@ -68,7 +69,7 @@ def main() -> None:
         scores = by_likelihood(model, family, tokenizer, held_out, 100)
         log.info("step %d %s", step, " ".join(f"{QUESTION_TYPES[k]}:{v:.2f}" for k, v in scores.items()))
 
-    for stage in (DESCRIBE, QUESTIONS):
+    for stage in (DESCRIBE, QUESTIONS, PRACTICE):
         train(model, family, tokenizer, world, stage, options.cache / f"{stage.name}.pt", check)
     torch.nn.Module.to(model, torch.bfloat16)
     model.save_pretrained(options.out)

@@ -155,7 +155,7 @@ def _legend(view: RunView, scored: list[RoundView], split: Split) -> Text:
     unit = scored[0].scores[split].unit
     if unit != "percent":
         lines.append(f"Scores are in the benchmark's {unit}; the drawing shows the share of the most there is.")
-    lines += [line for round_ in scored[-1:] for line in _uploads(round_)]
+    lines += [line for round_ in scored if round_.number == view.best_round for line in _uploads(round_)]
     if unanswered:
         lines.append(f"{unanswered} times a question went unanswered: not in n, and not counted as wrong.")
     return Text("\n".join(lines), style="dim")

@@ -13,7 +13,7 @@ from tritonclient.grpc import aio as triton
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from dataengine.adapters.triton_connection import TritonConnection
-from dataengine.adapters.triton_errors import Trouble, TroubleError, translated
+from dataengine.adapters.triton_errors import Trouble, TroubleError, code_of, translated
 from dataengine.adapters.triton_window import Window
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Retryable
@@ -24,11 +24,13 @@ from dataengine.wire.inference import OUTPUTS, Arrays, decode_answer, encode_ask
 _CHANNEL = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # a server that was started again is found within a second or two, not within gRPC's two minutes
+    # a server that was started again is found within a second, not within gRPC's two minutes
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
-    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.max_reconnect_backoff_ms", 500),
 ]
+_LOOKS, _BETWEEN_LOOKS = 4, 0.25
+"""Together longer than the channel remembers that nobody was there."""
 _OTHERS_FIRST = 0.3
 """Seconds within which clients that saw the same dead model begin to heal it; the first heals it for all."""
 
@@ -59,11 +61,17 @@ class Endpoint:
         self._looked_at = float("-inf")
         self._healing = asyncio.Lock()
         self._heals = 0
+        self._died = False
 
     @property
     def is_healing(self) -> bool:
         """Whether its model is being loaded anew."""
         return self._healing.locked()
+
+    @property
+    def unseen_for(self) -> float:
+        """Seconds since it was last looked at."""
+        return asyncio.get_running_loop().time() - self._looked_at
 
     async def ask(self, ask: AskStudent, checkpoint: ArtifactRef) -> Answer | NoAnswer:
         """One question, once. Raises TroubleError where it was not answered, or our own errors."""
@@ -104,14 +112,26 @@ class Endpoint:
         await self._client.close()
 
     async def _look(self) -> Standing:
+        for _ in range(_LOOKS):
+            try:
+                return await self._is_ready()
+            except TimeoutError:
+                break
+            except InferenceServerException as error:
+                if code_of(error) != "UNAVAILABLE":
+                    break
+            await asyncio.sleep(_BETWEEN_LOOKS)
+        return Standing.UNREACHABLE
+
+    async def _is_ready(self) -> Standing:
         limit = self._connection.look
-        try:
-            # the grace is for a client whose own timer stands still while the connection is being made
-            async with asyncio.timeout(limit + 1.0):
-                await self._client.is_server_live(client_timeout=limit)
-                ready = await self._client.is_model_ready(self._connection.model, client_timeout=limit)
-        except (InferenceServerException, TimeoutError):
-            return Standing.UNREACHABLE
+        # the grace is for gRPC, which would tell better than we what it timed out at
+        async with asyncio.timeout(3 * limit + 1.0):
+            await self._client.is_server_live(client_timeout=limit)
+            ready = await self._client.is_model_ready(self._connection.model, client_timeout=limit)
+            if ready and self._died:  # Triton goes on calling it ready
+                self._died = await self._is_fallen()
+                ready = not self._died
         return Standing.READY if ready else Standing.NOT_READY
 
     async def _infer(self, arrays: Arrays, deadline: float) -> triton.InferResult:
@@ -165,6 +185,6 @@ class Endpoint:
         try:
             await call(self._connection.model, client_timeout=self._connection.load)
         except InferenceServerException as error:
-            self.standing = Standing.NOT_READY
+            self._died, self.standing = True, Standing.NOT_READY
             said = f"its model has died and cannot be loaded anew: {error.message()}"
             raise TroubleError(Trouble.UNAVAILABLE, said) from error

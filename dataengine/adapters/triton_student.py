@@ -84,10 +84,10 @@ class TritonStudent:
     async def _watch(self) -> None:
         """Bring endpoints back once they are there again."""
         while True:
-            await asyncio.sleep(_LOOK_EVERY)
             for endpoint in self._endpoints:
-                if endpoint.standing is not Standing.READY:
+                if endpoint.standing is not Standing.READY and endpoint.unseen_for >= _LOOK_EVERY:
                     await endpoint.look()
+            await asyncio.sleep(_LOOK_EVERY / 4)
 
     async def _ask(self, ask: AskStudent, checkpoint: ArtifactRef) -> Answer | NoAnswer | _Suspect:
         """Ask until there is an answer, or until the question is under suspicion."""
@@ -104,7 +104,7 @@ class TritonStudent:
                 if blamed >= self._connection.attempts:
                     return _Suspect(trouble.said)
                 if busy >= _BUSY_TRIES:
-                    raise Retryable(f"the student is overloaded: {trouble.said}", where=endpoint.address) from trouble
+                    raise Retryable(f"the student has no room: {trouble.said}", where=endpoint.address) from trouble
             await asyncio.sleep(random.uniform(0.0, min(_LONGEST_PAUSE, 0.05 * 2**busy)))
 
     async def _alone(self, ask: AskStudent, checkpoint: ArtifactRef) -> Answer | NoAnswer:
@@ -117,7 +117,7 @@ class TritonStudent:
                 if await self._is_to_blame(trouble, endpoint):
                     return NoAnswer(ask.question_id, f"the student cannot answer it: {trouble.said}")
             await asyncio.sleep(random.uniform(0.0, _LONGEST_PAUSE))
-        raise Retryable("the student is overloaded", where=self._where)
+        raise Retryable("the student has no room", where=self._where)
 
     async def _is_to_blame(self, trouble: TroubleError, endpoint: Endpoint) -> bool:
         """Whether the question may have caused the trouble: not where the endpoint is away or busy."""

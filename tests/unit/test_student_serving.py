@@ -42,10 +42,10 @@ def checkpoint(store: MemoryStore, number: int) -> ArtifactRef:
     return store.claim(f"runs/r/{number}/checkpoint.json", document.encode())
 
 
-def says_the_adapter(asks: Sequence[AskStudent], adapter: Path | None, digest: str) -> list[Answer | NoAnswer]:
+def says_the_adapter(asks: Sequence[AskStudent], adapter: Path | None, checkpoint: str) -> list[Answer | NoAnswer]:
     assert adapter is not None
     text = (adapter / "adapter_model.safetensors").read_text()
-    return [Answer(ask.question_id, f"{text} of {len(asks)}", digest) for ask in asks]
+    return [Answer(ask.question_id, f"{text} of {len(asks)}", checkpoint) for ask in asks]
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_two_questions_in_one_request_are_refused() -> None:
 
 
 @pytest.mark.parametrize("wrong", [np.array([[b"\xff"]], object), np.array([[1.5]], np.float32)])
-def test_an_input_of_another_kind_is_refused(wrong: np.ndarray) -> None:  # type: ignore[type-arg]
+def test_an_input_of_another_kind_is_refused(wrong: np.ndarray) -> None:
     with pytest.raises(ContractError, match="no question"):
         decode_ask({**encode_ask(ASK, CHECKPOINT), "PROMPT": wrong})
 

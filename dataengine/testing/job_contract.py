@@ -29,9 +29,9 @@ class ProgressLog:
         self.reports.append((run, round_number, stage, done, total))
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for it. Raises TimeoutError after a minute."""
-    async with asyncio.timeout(PATIENCE):
+async def until(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Wait for it. Raises TimeoutError after `patience` seconds."""
+    async with asyncio.timeout(patience):
         while not condition():  # noqa: ASYNC110 - another process makes it true
             await asyncio.sleep(0.05)
 

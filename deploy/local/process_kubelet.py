@@ -20,7 +20,7 @@ from typing import Any
 import urllib3
 from kubernetes import client, config, watch
 
-from deploy.local.process_pod import PodProcesses, end_session, insist_on_status, now
+from deploy.local.process_pod import PodProcesses, insist_on_status, kill_processes, now
 
 _LEASE_SECONDS = 40
 _RENEWAL = 8.0
@@ -123,8 +123,7 @@ class ProcessNode:
 
     def _give_up(self, pod: Any) -> None:
         """A Pod of this node's former life: its processes are strangers now."""
-        for file in self._place(pod).glob("*.pid"):
-            end_session(int(file.read_text()), signal.SIGKILL)
+        kill_processes(pod.metadata.uid)
         insist_on_status(self._api, pod.metadata, {"phase": "Failed", "reason": "ProcessLost"})
 
     def _remove(self, pod: Any) -> None:

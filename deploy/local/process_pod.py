@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from kubernetes import client
 
 _MESSAGE_BYTES = 2048
 _CRASH_PAUSE = 0.5
+_MARK = "PROCESS_POD"
 
 
 class UnsupportedError(Exception):
@@ -65,14 +67,14 @@ class PodProcesses:
         self.ended.set()
 
     def stop(self, grace: float) -> None:
-        """SIGTERM to every container, and SIGKILL `grace` seconds later."""
+        """SIGTERM to every container's first process, and SIGKILL to all of them `grace` seconds later."""
         self._stopping.set()
-        for number, patience in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
-            for process in list(self._processes.values()):
-                end_session(process.pid, number)
-            end = time.monotonic() + patience
-            while time.monotonic() < end and any(p.poll() is None for p in list(self._processes.values())):
-                time.sleep(0.05)
+        for process in list(self._processes.values()):
+            process.terminate()
+        end = time.monotonic() + grace
+        while time.monotonic() < end and any(p.poll() is None for p in list(self._processes.values())):
+            time.sleep(0.05)
+        kill_processes(self._pod.metadata.uid)
 
     def _keep(self, container: Any) -> None:
         """One container, started again where the Pod's restartPolicy says so."""
@@ -102,7 +104,7 @@ class PodProcesses:
                 process = subprocess.Popen(
                     command,
                     cwd=self._folder,
-                    env={"PATH": os.environ["PATH"], **environment},
+                    env={"PATH": os.environ["PATH"], _MARK: self._mark(container), **environment},
                     stdin=subprocess.DEVNULL,
                     stdout=file,
                     stderr=subprocess.STDOUT,
@@ -117,10 +119,13 @@ class PodProcesses:
         self._tell("Running")
         code = process.wait()
         pid.unlink(missing_ok=True)
-        end_session(process.pid, signal.SIGKILL)  # as a container does, it takes its children along
+        kill_processes(self._mark(container))  # with a container's first process go all the others
         failed = code != 0 and container.termination_message_policy == "FallbackToLogsOnError"
         said = log.read_bytes()[-_MESSAGE_BYTES:].decode(errors="replace") if failed else ""
         return (128 - code if code < 0 else code), said
+
+    def _mark(self, container: Any) -> str:
+        return f"{self._pod.metadata.uid}/{container.name}"
 
     def _environment(self, container: Any) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -258,12 +263,18 @@ def insist_on_status(api: client.CoreV1Api, meta: Any, status: Mapping[str, Any]
         time.sleep(0.5)
 
 
-def end_session(pid: int, number: signal.Signals) -> None:
-    """Signal a process and all that it started."""
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        return
+def kill_processes(mark: str) -> None:
+    """SIGKILL to every process of a Pod (its uid) or of one of its containers (uid/name). They are known by a variable
+    that they inherit, so that one which left its parent's session does not outlive its container."""
+    wanted = f"{_MARK}={mark}".encode()
+    for folder in Path("/proc").iterdir():
+        try:
+            variables = (folder / "environ").read_bytes().split(b"\0") if folder.name.isdecimal() else []
+        except OSError:  # gone meanwhile, or somebody else's
+            continue
+        if any(variable == wanted or variable.startswith(wanted + b"/") for variable in variables):
+            with suppress(ProcessLookupError):
+                os.kill(int(folder.name), signal.SIGKILL)
 
 
 def _terminated(code: int, began: str, message: str) -> dict[str, Any]:

@@ -1,14 +1,20 @@
-"""helm from a wheel for all of it; the Kubernetes API, Kafka and MinIO only for the tests that install."""
+"""helm from a wheel for all of it; the Kubernetes API, Kafka, MinIO and Triton only for the tests that install."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from deploy.local import kafka, kubernetes, minio, triton
 from deploy.local.kubernetes_build import tools
-from deploy.local.server import MissingToolError
+from deploy.local.server import MissingToolError, Server, free_port
 from tests.integration.helm.charts import Helm
+from tests.integration.helm.clusters import CRDS, Namespace
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +28,49 @@ def helm() -> Helm:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes.Cluster]:
+    """The API server and a node whose Pods are processes of this Python."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+        try:
+            started = kubernetes.start(tmp_path_factory.mktemp("cluster"))
+        except MissingToolError as error:
+            pytest.skip(str(error))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def namespace(cluster: kubernetes.Cluster, tmp_path: Path) -> Iterator[Namespace]:
+    """A namespace of the test's own. The operators' types are there."""
+    made = Namespace(cluster, tools(), f"team-{uuid4().hex[:6]}", tmp_path)
+    made.kubectl("create", "namespace", made.name)
+    made.kubectl("apply", "-f", CRDS)
+    made.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+    yield made
+    made.kubectl("delete", "namespace", made.name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
+    """Kafka, MinIO and Triton, nothing prepared in them."""
+    folder = tmp_path_factory.mktemp("engines")
+    (folder / "store").mkdir()
+    try:
+        servers = {
+            "kafka": kafka.server(folder / "kafka", free_port()),
+            "minio": minio.server(folder / "minio"),
+            "triton": triton.server(folder, {"DATAENGINE_STUDENT_STORE_FOLDER": str(folder / "store")}),
+        }
+    except MissingToolError as error:
+        pytest.skip(str(error))
+    try:
+        for server in servers.values():
+            server.start(timeout=120)
+        yield servers
+    finally:
+        for server in servers.values():
+            server.kill()

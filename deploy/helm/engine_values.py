@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal
 
@@ -51,7 +52,17 @@ class KafkaTls(Values):
     """Secret of the type kubernetes.io/tls with a certificate of our own, where the brokers ask for one."""
 
 
-KAFKA_KEYS = ("bootstrap", "topic_prefix", "mechanism", "username", "password", "tls", "ca_file", "cert_file", "key_file")
+KAFKA_KEYS = (
+    "bootstrap",
+    "topic_prefix",
+    "mechanism",
+    "username",
+    "password",
+    "tls",
+    "ca_file",
+    "cert_file",
+    "key_file",
+)
 
 
 class Kafka(Values):
@@ -70,7 +81,7 @@ class Kafka(Values):
     password_entry: str = "DATAENGINE_KAFKA_PASSWORD"
     """Entry of the Secret that holds the password."""
     tls: KafkaTls = KafkaTls()
-    settings: dict[str, Setting] = settings_of(KafkaConnection, KAFKA_KEYS)
+    settings: Mapping[str, Setting] = settings_of(KafkaConnection, KAFKA_KEYS)
     """Further settings by name, such as `request_timeout: 30` (`KafkaConnection`)."""
 
 
@@ -97,7 +108,7 @@ class S3(Values):
     secret_key_entry: str = "DATAENGINE_S3_SECRET_KEY"
     """Entry of the Secret that holds the secret key."""
     ca: Authority = Authority()
-    settings: dict[str, Setting] = settings_of(S3Connection, S3_KEYS)
+    settings: Mapping[str, Setting] = settings_of(S3Connection, S3_KEYS)
     """Further settings by name, such as `read_seconds: 120` (`S3Connection`)."""
 
 
@@ -109,7 +120,7 @@ class Triton(Values):
     secure: bool = False
     """Speak TLS."""
     ca: Authority = Authority()
-    settings: dict[str, Setting] = settings_of(TritonConnection, ("endpoints", "secure", "ca_file"))
+    settings: Mapping[str, Setting] = settings_of(TritonConnection, ("endpoints", "secure", "ca_file"))
     """Further settings by name, such as `most_in_flight: 64` (`TritonConnection`)."""
 
 
@@ -150,7 +161,7 @@ class Training(Values):
     """Bound of the folder that a Job writes to."""
     shared_memory: str = "8Gi"
     """Size of /dev/shm."""
-    node_selector: dict[str, str] = {}
+    node_selector: Mapping[str, str] = {}
     """Labels of the nodes that train."""
     tolerations: tuple[str, ...] = ()
     """Taints to be tolerated: `KEY=VALUE:EFFECT`, or `KEY:EFFECT` for any value."""
@@ -159,7 +170,7 @@ class Training(Values):
     existing_secret: str = ""
     """Secret whose entries become variables of a Job: DATAENGINE_S3_ACCESS_KEY and DATAENGINE_S3_SECRET_KEY. That of
     `s3` if empty."""
-    env: dict[str, str] = {}
+    env: Mapping[str, str] = {}
     """Further variables of a Job; a value holds no comma."""
-    settings: dict[str, Setting] = settings_of(KubernetesPool, POOL_KEYS)
+    settings: Mapping[str, Setting] = settings_of(KubernetesPool, POOL_KEYS)
     """Further settings by name, such as `deadline_seconds: 86400` (`KubernetesPool`)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field
@@ -31,7 +32,7 @@ class Service(Values):
     """Processes that share its work; 0: it runs elsewhere."""
     image: str = ""
     """An image of your own."""
-    resources: dict[str, Any] = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
+    resources: Mapping[str, Any] = {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
     """As of a container."""
     scratch: str = "10Gi"
     """Bound of the folder for caches and jobs."""
@@ -39,19 +40,19 @@ class Service(Values):
     """Its own login at Kafka, with no more rights than it needs; that of `kafka` if empty."""
     s3_secret: str = ""
     """Its own keys of the store; those of `s3` if empty."""
-    env: dict[str, str] = {}
+    env: Mapping[str, str] = {}
     """Further variables."""
-    node_selector: dict[str, str] = {}
+    node_selector: Mapping[str, str] = {}
     """Labels of the nodes it may run on."""
     tolerations: tuple[dict[str, Any], ...] = ()
     """Taints it tolerates."""
-    affinity: dict[str, Any] = {}
+    affinity: Mapping[str, Any] = {}
     """As of a Pod."""
     priority_class_name: str = ""
     """Its priority."""
-    pod_annotations: dict[str, str] = {}
+    pod_annotations: Mapping[str, str] = {}
     """Further annotations of its Pods."""
-    pod_labels: dict[str, str] = {}
+    pod_labels: Mapping[str, str] = {}
     """Further labels of its Pods."""
 
 
@@ -93,7 +94,7 @@ class TritonServer(Values):
     """GPUs per server; 0: it answers on the CPU."""
     gpu_resource: str = "nvidia.com/gpu"
     """The name of a GPU among the resources."""
-    resources: dict[str, Any] = _of("2", "16Gi", "32Gi")
+    resources: Mapping[str, Any] = _of("2", "16Gi", "32Gi")
     """As of a container; the GPUs are added."""
     shared_memory: str = "2Gi"
     """Size of /dev/shm, through which pictures reach the model."""
@@ -103,13 +104,13 @@ class TritonServer(Values):
     """How long the base weights may take to load."""
     s3_secret: str = ""
     """Its own keys of the store; those of `s3` if empty."""
-    settings: dict[str, Setting] = settings_of(ServingSettings, ("store_folder", "cache"))
+    settings: Mapping[str, Setting] = settings_of(ServingSettings, ("store_folder", "cache"))
     """Settings of the model by name, such as `base: /weights/llava` (`ServingSettings`)."""
-    node_selector: dict[str, str] = {}
+    node_selector: Mapping[str, str] = {}
     """Labels of the nodes with GPUs."""
     tolerations: tuple[dict[str, Any], ...] = ()
     """Taints it tolerates."""
-    affinity: dict[str, Any] = {}
+    affinity: Mapping[str, Any] = {}
     """As of a Pod."""
     priority_class_name: str = ""
     """Its priority."""
@@ -142,7 +143,8 @@ class Autoscaling(Values):
     min_replicas: int = Field(default=1, ge=0)
     """Never fewer. 0 spares an idle replica and costs its start at the beginning of each round."""
     max_replicas: int = Field(default=8, ge=1)
-    """Never more. Above `prepare.taskPartitions` the rest would idle; the teacher's rate limit is often the true bound."""
+    """Never more. Above `prepare.taskPartitions` the rest would idle; often the teacher's rate limit is
+    the true bound."""
     tasks_per_replica: int = Field(default=4, ge=1)
     """Open tasks per replica. A replica works on two at once: 4 keeps it busy while KEDA looks, less scales sooner."""
     polling_seconds: int = Field(default=15, ge=1)
@@ -186,14 +188,14 @@ class Switch(Values):
 
     enabled: bool = False
     """Install it."""
-    labels: dict[str, str] = {}
+    labels: Mapping[str, str] = {}
     """Labels by which the operator finds it."""
 
 
 class Dashboard(Switch):
     """A Grafana dashboard in a ConfigMap."""
 
-    labels: dict[str, str] = {"grafana_dashboard": "1"}
+    labels: Mapping[str, str] = {"grafana_dashboard": "1"}
     """Labels by which Grafana's sidecar finds it."""
 
 
@@ -235,7 +237,7 @@ class Chart(Values):
     triton_server: TritonServer = TritonServer()
     prepare: Prepare = Prepare()
     autoscaling: Autoscaling = Autoscaling()
-    settings: dict[str, Setting] = settings_of(ServiceSettings, ("health_port", "metrics_port"))
+    settings: Mapping[str, Setting] = settings_of(ServiceSettings, ("health_port", "metrics_port"))
     """Settings of every service by name, such as `log_level: debug` (`ServiceSettings`)."""
     tracing_endpoint: str = ""
     """URL of an OpenTelemetry collector (OTLP over gRPC), such as `http://collector:4317`; empty: no traces."""
@@ -245,9 +247,9 @@ class Chart(Values):
     """Drain at most one Pod of a service at once."""
     topology_key: str = "kubernetes.io/hostname"
     """Spread the Pods of a service over the values of this label of nodes, where that is possible; empty: do not."""
-    service_account_annotations: dict[str, str] = {}
+    service_account_annotations: Mapping[str, str] = {}
     """Annotations of every ServiceAccount."""
-    pod_security_context: dict[str, Any] = {
+    pod_security_context: Mapping[str, Any] = {
         "runAsNonRoot": True,
         "runAsUser": 65532,
         "runAsGroup": 65532,
@@ -256,7 +258,7 @@ class Chart(Values):
         "seccompProfile": {"type": "RuntimeDefault"},
     }
     """Of every Pod. Where the cluster chooses the user, set `runAsUser`, `runAsGroup` and `fsGroup` to null."""
-    security_context: dict[str, Any] = {
+    security_context: Mapping[str, Any] = {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
@@ -265,7 +267,7 @@ class Chart(Values):
     network_policy: NetworkPolicy = NetworkPolicy()
     monitoring: Monitoring = Monitoring()
     test: Test = Test()
-    parent: dict[str, Any] = Field(default={}, alias="global")
+    parent: Mapping[str, Any] = Field(default={}, alias="global")
     """What a parent chart tells all its parts; not read."""
     extra_objects: tuple[dict[str, Any], ...] = ()
     """Further manifests, installed with the release as they are."""

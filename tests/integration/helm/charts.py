@@ -37,7 +37,9 @@ class Helm:
 
     def render(self, values: str, *more: str) -> list[Manifest]:
         """All manifests for one file of the matrix; `more` are further arguments."""
-        said = self("template", RELEASE, CHART, "--namespace", NAMESPACE, "--values", CHART / "ci" / f"{values}.yaml", *more)
+        said = self(
+            "template", RELEASE, CHART, "--namespace", NAMESPACE, "--values", CHART / "ci" / f"{values}.yaml", *more
+        )
         return [document for document in yaml.safe_load_all(said) if document]
 
 

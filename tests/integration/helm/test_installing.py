@@ -1,4 +1,4 @@
-"""The chart on a real API server: what it would install is accepted, and it is installed, changed, taken back, removed."""
+"""The chart on a real API server: it is accepted, installed, changed, taken back and removed."""
 
 from __future__ import annotations
 
@@ -136,7 +136,11 @@ def test_a_wrong_login_stops_the_installation_with_its_reason(
 
 
 def replicas(namespace: Namespace) -> int:
-    return int(json.loads(namespace.kubectl("get", "deployment", "loop-dataengine-generator", "-o", "json"))["spec"]["replicas"])
+    return int(
+        json.loads(namespace.kubectl("get", "deployment", "loop-dataengine-generator", "-o", "json"))["spec"][
+            "replicas"
+        ]
+    )
 
 
 def left(namespace: Namespace) -> set[str]:

@@ -141,6 +141,8 @@ def test_keda_scales_the_generator_by_its_group_on_its_topics(helm: Helm) -> Non
     assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (0, 16)
     assert "replicas" not in of_kind(manifests, "Deployment")["generator"]["spec"]
     assert [a["topic"] for a in asked] == ["team-a.generation-task", "team-a.weakness-report", "team-a.generation-done"]
-    assert {(a["consumerGroup"], a["sasl"], a["tls"]) for a in asked} == {("team-a.generator", "scram_sha512", "enable")}
+    assert {(a["consumerGroup"], a["sasl"], a["tls"]) for a in asked} == {
+        ("team-a.generator", "scram_sha512", "enable")
+    }
     login = of_kind(manifests, "TriggerAuthentication")["generator"]["spec"]
     assert [e["name"] for e in login["secretTargetRef"][:2]] == ["kafka-autoscaler", "kafka-autoscaler"]

@@ -65,10 +65,17 @@ def test_what_the_values_say_arrives(helm: Helm, folder: Path) -> None:
     assert (kafka.topic_prefix, kafka.protocol, kafka.mechanism) == ("team-a.", "SASL_SSL", "SCRAM-SHA-512")
     assert (kafka.username, kafka.password, kafka.request_timeout) == ("in the file", "in the file", 30)
     store = seen["analyzer"]["DATAENGINE_S3_"]
-    assert (store.endpoint, store.prefix, store.secure, store.part_bytes) == ("s3.example.org", "team-a/", True, 1 << 24)
+    assert (store.endpoint, store.prefix, store.secure, store.part_bytes) == (
+        "s3.example.org",
+        "team-a/",
+        True,
+        1 << 24,
+    )
     assert (store.access_key, store.secret_key) == ("in the file", "in the file")
     student = seen["evaluator"]["DATAENGINE_TRITON_"]
-    assert student.endpoints == tuple(f"loop-dataengine-triton-{i}.loop-dataengine-triton.team.svc:8001" for i in (0, 1))
+    assert student.endpoints == tuple(
+        f"loop-dataengine-triton-{i}.loop-dataengine-triton.team.svc:8001" for i in (0, 1)
+    )
     assert seen["analyzer"]["DATAENGINE_SERVICE_"].log_level == "debug"
     assert seen["tritonServer"]["DATAENGINE_STUDENT_"].base == Path("/weights/llava-1.5-7b")
 

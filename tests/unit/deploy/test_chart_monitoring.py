@@ -31,7 +31,11 @@ def known() -> dict[str, set[str]]:
     for metric in (value for value in vars(metrics).values() if hasattr(value, "_labelnames")):
         suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_sum", "_count"]}.get(metric._type, [""])
         for suffix in suffixes:
-            found[f"{metric._name}{suffix}"] = {*metric._labelnames, "namespace", *(["le"] if suffix == "_bucket" else [])}
+            found[f"{metric._name}{suffix}"] = {
+                *metric._labelnames,
+                "namespace",
+                *(["le"] if suffix == "_bucket" else []),
+            }
     return found
 
 

@@ -28,12 +28,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture
 def bare(broker: Server) -> KafkaConnection:
-    """The broker under a prefix of the test's own, without topics. Short times: the tests kill and freeze."""
+    """The broker under a prefix of the test's own, without topics. Sessions are short, because the tests kill and
+    freeze; patience is long, because the machine may be busy."""
     return KafkaConnection(
         broker.address,
         topic_prefix=f"t{uuid4().hex[:8]}.",
         request_timeout=6,
-        publish_timeout=10,
+        publish_timeout=60,
         metadata_max_age=1,
         session_timeout=2,
     )

@@ -1,7 +1,6 @@
 """Members of a group on a real broker: long jobs keep their seat, nothing is lost, nobody works for nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -11,29 +10,14 @@ from dataengine.adapters.kafka_bus import KafkaBus
 from dataengine.adapters.kafka_connection import KafkaConnection
 from dataengine.adapters.kafka_consumer import KafkaSubscription
 from dataengine.adapters.kafka_topics import TopicSpec
-from dataengine.core.errors import Retryable
 from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import nothing_comes, soon
 from deploy.local.server import Server
+from tests.integration.kafka.waiting import insist, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
 
 TASKS = [Message("generation-task", f"run/{part}", b"%d" % part) for part in range(24)]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():  # noqa: ASYNC110 - what is waited for tells nobody
-            await asyncio.sleep(0.02)
-
-
-async def insist(step: Callable[[], Awaitable[None]]) -> None:
-    """Repeat a step until Kafka is back, as a worker does."""
-    while True:
-        try:
-            return await step()
-        except Retryable:
-            continue
 
 
 def assigned(subscription: KafkaSubscription) -> int:
@@ -176,7 +160,7 @@ async def test_a_message_that_waits_for_a_frozen_broker_comes_when_it_thaws(bus:
         broker.thaw()
     await bus.publish([Message("data-ready", "run", b""), Message("eval-done", "run", b"2")])
     await held.commit()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await waiting).message.value == b"2"
 
 

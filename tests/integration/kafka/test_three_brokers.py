@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -10,10 +11,10 @@ from dataengine.adapters.kafka_admin import create_topics, describe
 from dataengine.adapters.kafka_bus import KafkaBus
 from dataengine.adapters.kafka_connection import KafkaConnection
 from dataengine.adapters.kafka_topics import TopicSpec
-from dataengine.core.errors import Retryable
 from dataengine.core.ports import Message
 from deploy.local import kafka
 from deploy.local.server import MissingToolError, Server, free_port
+from tests.integration.kafka.waiting import insist
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
@@ -28,11 +29,13 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
         servers = kafka.cluster(tmp_path_factory.mktemp("cluster"), ports[:3], ports[3:])
     except MissingToolError as error:
         pytest.skip(str(error))
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda server: server.start(120), servers))
-    yield servers
-    for server in servers:
-        server.kill()
+    try:
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda server: server.start(240), servers))
+        yield servers
+    finally:
+        for server in servers:
+            server.kill()
 
 
 async def publish_all(bus: KafkaBus, killer: asyncio.Event) -> None:
@@ -40,12 +43,8 @@ async def publish_all(bus: KafkaBus, killer: asyncio.Event) -> None:
     for number in range(MESSAGES):
         if number == MESSAGES // 3:
             killer.set()
-        while True:
-            try:
-                await bus.publish([Message("eval-done", f"run-{number % 7}", b"%d" % number)])
-                break
-            except Retryable:
-                continue
+        message = Message("eval-done", f"run-{number % 7}", b"%d" % number)
+        await insist(partial(bus.publish, [message]))
 
 
 async def serve_all(bus: KafkaBus) -> list[bytes]:
@@ -54,21 +53,16 @@ async def serve_all(bus: KafkaBus) -> list[bytes]:
     while len(set(served)) < MESSAGES:
         delivery = await subscription.next()
         served.append(delivery.message.value)
-        while True:
-            try:
-                await delivery.commit()
-                break
-            except Retryable:
-                continue
+        await insist(delivery.commit)
     return served
 
 
 async def test_one_of_three_brokers_may_die_while_all_goes_on(brokers: list[Server]) -> None:
     addresses = ",".join(server.address for server in brokers)
-    connection = KafkaConnection(addresses, request_timeout=5, publish_timeout=20, metadata_max_age=2)
+    connection = KafkaConnection(addresses, request_timeout=5, publish_timeout=60, metadata_max_age=2)
     await create_topics(connection, TOPICS, replication=3)
     bus, killer = KafkaBus(connection), asyncio.Event()
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(240):
         serving = asyncio.create_task(serve_all(bus))
         publishing = asyncio.create_task(publish_all(bus, killer))
         await killer.wait()

@@ -31,7 +31,7 @@ REF = ArtifactRef("artifact://runs/r/config.json", "0" * 64, 2)
 READY = CheckpointReady("r", REF, 0, REF)
 DONE = EvalDone("r", REF, 0, REF, REF)
 QUICK = Patience(attempts=3, first=0.05, longest=0.2)
-SECONDS = 30.0
+SECONDS = 60.0
 Answer = Callable[[Event], Awaitable[Sequence[Event]]]
 
 

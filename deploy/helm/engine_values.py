@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from dataengine.adapters.kafka_connection import KafkaConnection
@@ -27,7 +27,7 @@ class Values(BaseModel):
 
 def settings_of(kind: Any, without: tuple[str, ...]) -> Any:
     """A field for what an adapter can also be told: its settings by name, without those that have keys of their own."""
-    names = [field.name for field in fields(kind) if field.name not in without]
+    names: list[JsonValue] = [field.name for field in fields(kind) if field.name not in without]
     return Field(default={}, json_schema_extra={"propertyNames": {"enum": names}})
 
 

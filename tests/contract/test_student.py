@@ -51,6 +51,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> StudentWorld:
     return student_world.build(tmp_path_factory.mktemp("world"))
 
 
+@pytest.fixture(scope="module")
+def inprocess(world: StudentWorld) -> Student:
+    return world.inprocess()
+
+
 class TestInprocessStudent(StudentContract):
     @pytest.fixture
     def checkpoint(self, world: StudentWorld) -> ArtifactRef:
@@ -60,9 +65,9 @@ class TestInprocessStudent(StudentContract):
     def other_checkpoint(self, world: StudentWorld) -> ArtifactRef:
         return world.adapted
 
-    @pytest.fixture(scope="class")
-    def student(self, world: StudentWorld) -> Student:
-        return world.inprocess()
+    @pytest.fixture
+    def student(self, inprocess: Student) -> Student:
+        return inprocess
 
     @pytest.fixture
     def unreachable(self, world: StudentWorld, tmp_path: Path) -> Student:

@@ -17,8 +17,9 @@ from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.wire.documents import CheckpointDoc
 from dataengine.wire.inference import Arrays, encode_ask, encode_probe
+from triton_models.student.bases import Bases
 from triton_models.student.serving import Serving
-from triton_models.student.settings import serving_settings
+from triton_models.student.settings import ServingSettings, serving_settings
 
 ASK = AskStudent("q", b"", "what?", AnswerMode.FREE_FORM)
 
@@ -111,3 +112,9 @@ def test_settings_come_from_the_environment() -> None:
     assert (settings.base, settings.keep_adapters, settings.threads) == (Path("/weights"), 7, 1)
     with pytest.raises(ConfigurationError, match="KEEP_ADAPTRS is no setting"):
         serving_settings({"DATAENGINE_STUDENT_KEEP_ADAPTRS": "7"})
+
+
+def test_a_base_that_is_not_on_this_machine_is_named_with_what_to_do(tmp_path: Path) -> None:
+    document = CheckpointDoc(run="r", round=0, family="tiny-llava", base=str(tmp_path / "none"), base_digest="d")
+    with pytest.raises(ConfigurationError, match="DATAENGINE_STUDENT_BASE"):
+        Bases(ServingSettings(), "cpu").engine_of(document)

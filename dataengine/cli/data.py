@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from dataengine.cli.embedding import embed
 from dataengine.cli.options import JsonOption
 from dataengine.core.errors import ConfigurationError
 from dataengine.data.json_index import Report
@@ -22,6 +23,9 @@ app = typer.Typer(help="What is done once to a data set, before runs use it.", n
 INDEXERS: Mapping[str, Callable[[Path, Callable[[str], Report]], dict[str, int]]] = {
     "visual-genome": index_visual_genome,
 }
+
+
+app.command()(embed)
 
 
 @app.callback()

@@ -50,7 +50,10 @@ def guide() -> str:
         section = _section(field.annotation)
         if section is not None:
             parts += list(_chapter(name, section))
-    parts += ["\n## Filters\n\nNames for `generation.filters`, in the default's order.\n\n", "\n".join(_filters())]
+    parts += [
+        "\n## Filters\n\nNames for `generation.filters`; the default is all but `gen-1-hints`, in this order.\n\n",
+        "\n".join(_filters()),
+    ]
     parts += [
         "\n\n## The recipe\n\nKeys for `training.recipe`. Unknown ones are errors.\n\n",
         "\n".join(_table(Recipe)),

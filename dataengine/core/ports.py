@@ -186,6 +186,14 @@ class PictureSource(Protocol):
         """The encoded bytes of the picture that a sample names `path`."""
 
 
+class PictureEmbedder(Protocol):
+    """Says how pictures look, as points. Blocking: call it off the event loop."""
+
+    def embed(self, pictures: Sequence[bytes]) -> Sequence[Sequence[float]]:
+        """A point of length 1 for each picture: pictures that look alike lie close. Raises InputError for one that does
+        not decode."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """A training job: a deterministic name, its spec document as JSON, and a folder of its own for results."""

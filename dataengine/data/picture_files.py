@@ -35,7 +35,12 @@ def decode(data: bytes, where: str) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data))
         picture.load()
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except UnidentifiedImageError as error:
+        raise InputError(
+            "the picture does not decode: these bytes are of no known picture format",
+            where=where, todo="Fetch it again, or take its entry out",
+        ) from error  # fmt: skip
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(
             f"the picture does not decode: {error}", where=where, todo="Fetch it again, or take its entry out"
         ) from error

@@ -9,22 +9,26 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.identity import canonical_json
 from dataengine.core.ports import Store
 from dataengine.core.questions import AnswerMode
+from dataengine.runtime.generation_sections import (
+    PROMPT_FILE,
+    CostSection,
+    GenerationSection,
+    PicturesSection,
+    Section,
+    Share,
+    TeacherSection,
+)
 
-Share = Annotated[float, Field(ge=0, le=1)]
+__all__ = ["CostSection", "GenerationSection", "PicturesSection", "RunFile", "Section", "TeacherSection"]
+
 RunName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
-
-
-class Section(BaseModel):
-    """A part of the run file: frozen, refuses unknown keys, its docstrings are its documentation."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class StudentSection(Section):
@@ -86,42 +90,6 @@ class BenchmarkSection(Section):
         return self
 
 
-class PicturesSection(Section):
-    """The pool of pictures that the teacher writes about."""
-
-    source: str
-    """A picture source's name: visual-genome, easy-vqa."""
-    data: Path
-    """The source's folder."""
-    limit: int | None = Field(default=None, ge=1)
-    """Use only this many pictures, drawn with the run's seed."""
-
-
-class TeacherSection(Section):
-    """The model that writes questions and answers."""
-
-    kind: Literal["annotations", "openai"] = "annotations"
-    """`annotations` reads what is known about the picture, without a network; `openai` is any compatible endpoint."""
-    error_rate: Share = 0.0
-    """annotations only: how often it answers wrongly on purpose, so that the filters have something to catch."""
-    model: str = ""
-    """openai only: the model's name."""
-    base_url: str | None = None
-    """openai only: the endpoint, if it is not the default one."""
-    api_key_env: str = "OPENAI_API_KEY"
-    """openai only: the environment variable that holds the key. The key itself is never written anywhere."""
-    temperature: float = Field(default=0.7, ge=0, le=2)
-    """Sampling temperature."""
-    top_p: Share = 0.9
-    """Nucleus sampling."""
-    max_tokens: int = Field(default=800, ge=1)
-    """Longest reply."""
-    concurrency: int = Field(default=8, ge=1)
-    """Requests in flight per generator."""
-    timeout: float = Field(default=60.0, gt=0)
-    """Seconds until a request counts as unanswered."""
-
-
 class AnalysisSection(Section):
     """How weakness becomes weights, and when the loop rests."""
 
@@ -145,30 +113,6 @@ class AnalysisSection(Section):
     """Bad cases shown to the teacher per request."""
 
 
-class GenerationSection(Section):
-    """How many samples are bought, and which are refused."""
-
-    budget: int = Field(ge=1)
-    """Accepted samples per round."""
-    per_part: int = Field(default=100, ge=1)
-    """Accepted samples per generation task: the unit that replicas share."""
-    attempts: float = Field(default=2.0, ge=1)
-    """At most this many requests per accepted sample."""
-    prompt: Literal["gen-2", "gen-1"] = "gen-2"
-    """Which published prompt: gen-2 (region lines, ten bad cases) or gen-1 (captions and boxes, two)."""
-    filters: tuple[str, ...] = (
-        "malformed",
-        "no-single-right-option",
-        "hints",
-        "leak",
-        "near-duplicate",
-        "contradicted",
-    )
-    """Filters by name, in order."""
-    duplicate_similarity: Share = 0.9
-    """Samples about one picture whose questions are more alike than this are one."""
-
-
 class ReplaySection(Section):
     """Base data that is mixed in, so that nothing is forgotten."""
 
@@ -183,7 +127,7 @@ class TrainingSection(Section):
 
     start: Literal["base", "best"] = "base"
     """LoRA from the base on all rounds' data (gen-2), or on top of the best checkpoint on this round's (gen-1)."""
-    recipe: dict[str, Any] = {}
+    recipe: dict[str, Any] = Field(default={})
     """Overrides of the family's recipe: rank, alpha, lr, epochs, batch_size, …"""
     replay: ReplaySection | None = None
     """Base data to mix in."""
@@ -209,6 +153,7 @@ class RunFile(Section):
     analysis: AnalysisSection = AnalysisSection()
     generation: GenerationSection
     training: TrainingSection = TrainingSection()
+    cost: CostSection = CostSection()
 
     def encode(self) -> bytes:
         """Canonical JSON of every key, defaults included."""
@@ -261,6 +206,8 @@ def _with_absolute_paths(section: Any, folder: Path) -> Any:
         fields = type(section).model_fields
         if isinstance(section, BenchmarkSection) and section.name.endswith((".yaml", ".yml")):
             section = section.model_copy(update={"name": str(folder / section.name)})
+        if isinstance(section, GenerationSection) and section.prompt.endswith(PROMPT_FILE):
+            section = section.model_copy(update={"prompt": str(folder / section.prompt)})
         return section.model_copy(
             update={name: _with_absolute_paths(getattr(section, name), folder) for name in fields}
         )

@@ -21,9 +21,10 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
         following = await analyzer(event)
         config = await asyncio.to_thread(RunFile.load, bench.store, event.config)
         for next_event in following:
-            left = config.rounds - event.round if isinstance(next_event, WeaknessReport) else 0
+            last = config.rounds if isinstance(next_event, WeaknessReport) else event.round
+            left = sum(map(config.generation.budget_in, range(event.round + 1, last + 1)))
             bench.metrics.run.labels(event.run, "round").set(event.round)
-            bench.metrics.run.labels(event.run, "budget_left").set(left * config.generation.budget)
+            bench.metrics.run.labels(event.run, "budget_left").set(left)
             bench.metrics.run.labels(event.run, "rested").set(isinstance(next_event, RunRested))
         return following
 

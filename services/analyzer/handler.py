@@ -146,5 +146,6 @@ def _rules(config: RunFile) -> Rules:
 
 
 def _spending(config: RunFile, number: int) -> Spending:
-    """The next round's purse. Its seed depends on the run's seed only, so that arms of an experiment share draws."""
-    return Spending(config.generation.budget, config.analysis.floor, derived_seed(config.seed, number, "allocation"))
+    """The purse of the round after `number`. Its seed depends on the run's seed only: arms of an experiment share draws."""
+    budget = config.generation.budget_in(number + 1)
+    return Spending(budget, config.analysis.floor, derived_seed(config.seed, number, "allocation"))

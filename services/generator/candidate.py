@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from dataengine.core.identity import derived_id, derived_seed
 from dataengine.core.pictures import Annotations
 from dataengine.core.samples import LETTERS, Lineage, Sample
 from dataengine.wire.documents import PlannedQuery
 from services.generator.parsing import Draft
+
+_BRACKETS = re.compile(r"\[[^\[\]]*\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,16 @@ class Candidate:
         place = LETTERS.index(self.draft.letter)
         return self.draft.options[place] if place < len(self.draft.options) else ""
 
+    def without_brackets(self) -> Candidate:
+        """The same, with what stands in square brackets taken out of its texts (gen-1 leaves coordinates there). A text
+        that would be empty then stays as it is."""
+        draft = self.draft
+        answer, short, question = (_bare(text) for text in (draft.answer, draft.short_answer, draft.question))
+        options = tuple(_bare(option) for option in draft.options)
+        return replace(
+            self, draft=replace(draft, question=question, answer=answer, short_answer=short, options=options)
+        )
+
     def sample(self, run: str, round_number: int, part: int, prompt_digest: str) -> Sample:
         """The training record, with its options shuffled by the query's seed. The id depends on content and round, not
         on the run's name."""
@@ -53,3 +66,7 @@ class Candidate:
             qtype=self.query.qtype,
             lineage=Lineage(run, round_number, part, self.query.bad_cases, prompt_digest, self.teacher),
         )
+
+
+def _bare(text: str) -> str:
+    return " ".join(_BRACKETS.sub(" ", text).split()).replace(" ,", ",").replace(" .", ".") or text

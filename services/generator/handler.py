@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 
 from dataengine.core.artifacts import ArtifactRef, RunKeys
-from dataengine.core.errors import ConfigurationError, ContractError, Rejected
+from dataengine.core.errors import ContractError, Rejected
 from dataengine.core.events import DataReady, Event, GenerationDone, GenerationTask, WeaknessReport
 from dataengine.core.identity import canonical_json, derived_seed
 from dataengine.core.ports import PictureSource, Progress, Store, Teacher
@@ -30,8 +30,9 @@ from dataengine.wire.samples import decode_refusals, decode_samples, encode_refu
 from services.generator.journal import Journal
 from services.generator.merging import counted, merged
 from services.generator.part import Assignment, PartWork
-from services.generator.planning import Wish, budget_of, limited, parts_of
-from services.generator.prompting import load_prompt
+from services.generator.planning import Wish, budget_of, parts_of
+from services.generator.pool import beside, pool_of
+from services.generator.prompt_files import load_prompt
 from services.generator.settings import GeneratorSettings
 
 SourceOf = Callable[[str, Path], PictureSource]
@@ -113,21 +114,23 @@ class Generator:
             return standing
         run = RunFile.load(self._store, event.config)
         analysis = AnalysisDoc.load(self._store, event.analysis)
-        pictures = self._source_of(run.pictures.source, run.pictures.data).pictures()
-        if not pictures:
-            raise ConfigurationError("the pool has no pictures", where=str(run.pictures.data))
-        budget = budget_of(analysis.weights, run.generation.budget)
+        source = self._source_of(run.pictures.source, run.pictures.data)
+        used = {sample.image for sample in self._earlier(event.run, number)[1]} if run.pictures.once else frozenset()
+        pool = pool_of(run.pictures, source, used, run.seed)
+        budget = budget_of(analysis.weights, run.generation.budget_in(number))
+        cases = self._bad_cases(analysis)
         by_type: dict[str, list[str]] = defaultdict(list)
-        for case in self._bad_cases(analysis).values():
+        for case in cases.values():
             by_type[case.question_type].append(case.question_id)
         wish = Wish(
             budget=budget,
             per_part=run.generation.per_part,
             attempts=run.generation.attempts,
-            pictures=limited([picture.picture_id for picture in pictures], run.pictures.limit, run.seed),
+            pictures=[picture.picture_id for picture in pool],
             bad_cases=by_type,
             examples=run.analysis.examples,
             seed=derived_seed("generation", run.seed, number),
+            beside=beside(run.pictures, pool, cases),
         )
         document = PlanDoc(
             run=event.run,

@@ -106,8 +106,13 @@ class PartWork:
         for _, query in queries:
             known = self.source.annotations(query.picture_id)
             cases = [todo.bad_cases[name] for name in query.bad_cases]
-            written.append((todo.prompt.write(query.qtype, cases, known, todo.teacher, query.seed), known))
+            shown = self._shown(known)
+            written.append((todo.prompt.write(query.qtype, cases, known, todo.teacher, query.seed, shown), known))
         return written
+
+    def _shown(self, known: Annotations) -> bytes | None:
+        """The picture, where the prompt shows it."""
+        return self.source.read(known.picture.path) if self.assignment.prompt.shows_picture else None
 
     async def _screen(self, candidates: Sequence[Candidate]) -> None:
         """Filters in order; the one that asks again asks for all that came so far at once."""
@@ -139,6 +144,7 @@ class PartWork:
                 candidate.annotations,
                 todo.teacher,
                 derived_seed(candidate.query.seed, "verify"),
+                await asyncio.to_thread(self._shown, candidate.annotations),
             )
             for candidate in candidates
         ]
@@ -151,6 +157,8 @@ class PartWork:
 
     def _accept(self, candidate: Candidate) -> None:
         todo = self.assignment
+        if todo.prompt.form == "gen-1":
+            candidate = candidate.without_brackets()
         sample = candidate.sample(todo.run, todo.round, todo.number, todo.prompt.digest)
         self.samples.append(sample)
         self._screening.take(sample)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dataengine.core.identity import derived_seed
@@ -15,7 +15,8 @@ from dataengine.wire.documents import PlannedQuery, PlanPart
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a round shall buy: accepted samples per type, at most `per_part` a part, with `attempts` requests for each;
-    `bad_cases` are the ids that can be shown per type, `examples` how many of them a request shows."""
+    `bad_cases` are the ids that can be shown per type, `examples` how many of them a request shows. `beside` gives, for
+    a bad case, the pictures of the pool that look most like its own; every other request is about one of them then."""
 
     budget: Mapping[str, int]
     per_part: int
@@ -24,6 +25,7 @@ class Wish:
     bad_cases: Mapping[str, Sequence[str]]
     examples: int
     seed: int
+    beside: Callable[[str], Sequence[str]] | None = None
 
 
 def budget_of(weights: Mapping[str, float], total: int) -> dict[str, int]:
@@ -49,35 +51,63 @@ def parts_of(wish: Wish) -> tuple[PlanPart, ...]:
     units = [name for name, count in sorted(wish.budget.items()) for _ in range(count)]
     rng.shuffle(units)
     wanted = [Counter(units[start : start + wish.per_part]) for start in range(0, len(units), wish.per_part)]
-    deck = _dealt(wish.pictures, rng)
+    deck = _Deck(wish.pictures, rng)
     return tuple(_part(wish, number, counts, deck, rng) for number, counts in enumerate(wanted))
 
 
-def _part(wish: Wish, number: int, counts: Mapping[str, int], deck: Iterator[str], rng: random.Random) -> PlanPart:
+def _part(wish: Wish, number: int, counts: Mapping[str, int], deck: _Deck, rng: random.Random) -> PlanPart:
     types = [name for name, count in sorted(counts.items()) for _ in range(math.ceil(count * wish.attempts))]
     rng.shuffle(types)
-    queries = tuple(
-        PlannedQuery(
-            picture_id=next(deck),
-            qtype=name,
-            bad_cases=_examples(wish.bad_cases.get(name, ()), wish.examples, rng),
-            seed=derived_seed(wish.seed, "query", number, index),
-        )
-        for index, name in enumerate(types)
-    )
-    return PlanPart(wanted=dict(sorted(counts.items())), queries=queries)
+    queries = []
+    for index, name in enumerate(types):
+        anchored = wish.beside is not None and index % 2 == 0
+        picture = "" if anchored else deck.next()
+        cases = _examples(wish.bad_cases.get(name, ()), wish.examples, rng)
+        if anchored:
+            beside = wish.beside(cases[0]) if wish.beside is not None and cases else ()
+            picture = deck.next_of(beside)
+        seed = derived_seed(wish.seed, "query", number, index)
+        queries.append(PlannedQuery(picture_id=picture, qtype=name, bad_cases=cases, seed=seed))
+    return PlanPart(wanted=dict(sorted(counts.items())), queries=tuple(queries))
 
 
 def _examples(known: Sequence[str], count: int, rng: random.Random) -> tuple[str, ...]:
     return tuple(rng.sample(list(known), min(count, len(known))))
 
 
-def _dealt(pictures: Sequence[str], rng: random.Random) -> Iterator[str]:
-    """Picture ids in random order; shuffled anew each time all were dealt."""
-    deck = list(pictures)
-    while True:
-        rng.shuffle(deck)
-        yield from deck
+class _Deck:
+    """Picture ids in random order, each once; shuffled anew each time all were dealt."""
+
+    def __init__(self, pictures: Sequence[str], rng: random.Random) -> None:
+        self._pictures = list(pictures)
+        self._known = frozenset(pictures)
+        self._rng = rng
+        self._shuffled = False
+        self._waiting: list[str] = []
+        self._dealt: set[str] = set()
+
+    def next(self) -> str:
+        """A picture that was not dealt since the last shuffling."""
+        while self._waiting:
+            picture = self._waiting.pop()
+            if picture not in self._dealt:
+                self._dealt.add(picture)
+                return picture
+        if self._shuffled:
+            self._dealt.clear()
+        self._shuffled = True
+        self._rng.shuffle(self._pictures)
+        self._waiting = self._pictures[::-1]
+        return self.next()
+
+    def next_of(self, some: Sequence[str]) -> str:
+        """One of `some` that is in the pool and was not dealt since the last shuffling; any, where there is none."""
+        left = [picture for picture in some if picture in self._known and picture not in self._dealt]
+        if not left:
+            return self.next()
+        picture = self._rng.choice(left)
+        self._dealt.add(picture)
+        return picture
 
 
 def limited(pictures: Sequence[str], limit: int | None, seed: int) -> Sequence[str]:

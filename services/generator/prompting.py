@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from string import Template
 
-from dataengine.core.identity import digest_of
 from dataengine.core.pictures import Annotations, Region
 from dataengine.core.ports import TeacherRequest
 from dataengine.core.samples import LETTERS
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.wire.documents import BadCase
 
-_FILES = {"gen-2": "gen2.txt", "gen-1": "gen1.txt"}
+FORMS = ("gen-2", "gen-1", "vision")
+"""What a prompt tells of a picture: region lines, captions and boxes, or the picture itself."""
+
 _DECIMALS = {"gen-2": 2, "gen-1": 3}
-_SYSTEM, _USER = "=== system ===\n", "=== user ===\n"
 _NONE = "(none)"
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One published way to ask: its name, its text with places to fill in, and the definitions of question types.
+    """One way to ask: its form, its text with places to fill in, and the definitions of question types.
 
-    `digest` is over all of it, so that a sample says which words it came from.
+    `digest` is over all of it, so that a sample says which words it came from. A request of the form `vision` needs the
+    picture's bytes, and the others carry none.
     """
 
-    name: str
+    form: str
     system: str
     user: Template
     verify_system: str
@@ -36,28 +35,46 @@ class Prompt:
     definitions: Mapping[str, str]
     digest: str
 
+    @property
+    def shows_picture(self) -> bool:
+        """Whether the picture itself goes along."""
+        return self.form == "vision"
+
     def write(
-        self, qtype: str, bad_cases: Sequence[BadCase], annotations: Annotations, teacher: TeacherSection, seed: int
+        self,
+        qtype: str,
+        bad_cases: Sequence[BadCase],
+        annotations: Annotations,
+        teacher: TeacherSection,
+        seed: int,
+        picture: bytes | None = None,
     ) -> TeacherRequest:
         """Ask for one question of a type about a picture, in the manner of bad cases."""
         user = self.user.substitute(
             qtype=qtype,
             definition=self.definitions.get(qtype, f"Questions that a benchmark calls {qtype}."),
             examples="\n\n".join(_example(case) for case in bad_cases) or _NONE,
-            information=information(annotations, self.name),
+            information=information(annotations, self.form),
         )
-        return self._request(self.system, user, teacher, seed)
+        return self._request(self.system, user, teacher, seed, picture)
 
     def verify(
-        self, question: str, options: Sequence[str], annotations: Annotations, teacher: TeacherSection, seed: int
+        self,
+        question: str,
+        options: Sequence[str],
+        annotations: Annotations,
+        teacher: TeacherSection,
+        seed: int,
+        picture: bytes | None = None,
     ) -> TeacherRequest:
         """Ask which option is right, without saying what was answered before."""
-        user = self.verify_user.substitute(
-            question=question, options=lettered(options), information=information(annotations, "gen-2")
-        )
-        return self._request(self.verify_system, user, teacher, seed)
+        told = "" if self.shows_picture else information(annotations, "gen-2")
+        user = self.verify_user.substitute(question=question, options=lettered(options), information=told)
+        return self._request(self.verify_system, user, teacher, seed, picture)
 
-    def _request(self, system: str, user: str, teacher: TeacherSection, seed: int) -> TeacherRequest:
+    def _request(
+        self, system: str, user: str, teacher: TeacherSection, seed: int, picture: bytes | None
+    ) -> TeacherRequest:
         return TeacherRequest(
             system.strip(),
             user.strip(),
@@ -65,25 +82,8 @@ class Prompt:
             top_p=teacher.top_p,
             max_tokens=teacher.max_tokens,
             seed=seed,
+            picture=picture if self.shows_picture else None,
         )
-
-
-def load_prompt(name: str) -> Prompt:
-    """The prompt called `gen-2` or `gen-1`."""
-    folder = files("services.generator.prompts")
-    texts = {
-        file: folder.joinpath(file).read_text("utf-8") for file in (_FILES[name], "verify.txt", "definitions.json")
-    }
-    system, user = _halves(texts[_FILES[name]])
-    verify_system, verify_user = _halves(texts["verify.txt"])
-    digest = digest_of("\x1f".join(texts.values()).encode())
-    definitions = json.loads(texts["definitions.json"])
-    return Prompt(name, system, Template(user), verify_system, Template(verify_user), definitions, digest)
-
-
-def _halves(text: str) -> tuple[str, str]:
-    system, user = text.removeprefix(_SYSTEM).split(_USER)
-    return system, user
 
 
 def lettered(options: Sequence[str]) -> str:
@@ -97,11 +97,13 @@ def _example(case: BadCase) -> str:
     return "\n".join([*lines, f"Answer: {case.gold}"])
 
 
-def information(annotations: Annotations, prompt: str) -> str:
-    """What a text-only teacher is told about a picture. gen-2: `[x1, y1, x2, y2]: phrase`, writing in the picture in
-    the same form; gen-1: captions, then `name: [x1, y1, x2, y2]`. Coordinates are shares of width and height."""
-    decimals = _DECIMALS[prompt]
-    if prompt == "gen-1":
+def information(annotations: Annotations, form: str) -> str:
+    """What a teacher is told about a picture. gen-2: `[x1, y1, x2, y2]: phrase`, writing in the picture in the same
+    form; gen-1: captions, then `name: [x1, y1, x2, y2]`; vision: nothing. Coordinates are shares of the two sides."""
+    if form == "vision":
+        return ""
+    decimals = _DECIMALS[form]
+    if form == "gen-1":
         things = annotations.objects or annotations.regions
         lines = [*annotations.captions, *(f"{_line(r)}: {_box(r, annotations, decimals)}" for r in things)]
     else:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dataengine.core.errors import ConfigurationError
 from services.generator.filters.contradicted import contradicted
+from services.generator.filters.gen_1_hints import gen_1_hints
 from services.generator.filters.hints import hints
 from services.generator.filters.leak import leak
 from services.generator.filters.malformed import malformed
@@ -20,6 +21,7 @@ FILTERS: Mapping[str, Filter] = {
     "leak": leak,
     "near-duplicate": near_duplicate,
     "contradicted": contradicted,
+    "gen-1-hints": gen_1_hints,
 }
 
 

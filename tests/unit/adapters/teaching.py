@@ -9,7 +9,7 @@ from dataengine.core.pictures import Annotations, Picture, Region
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.wire.documents import BadCase
 from services.generator.parsing import Draft, Unusable, read_letter, read_reply
-from services.generator.prompting import load_prompt
+from services.generator.prompt_files import load_prompt
 
 Box = tuple[float, float, float, float]
 SIDE = 100

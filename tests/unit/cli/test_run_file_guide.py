@@ -5,7 +5,8 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from dataengine.cli.run_file_guide import EXAMPLE, guide
-from dataengine.runtime.runfile import RunFile, Section, read_run_file
+from dataengine.runtime.generation_sections import Section
+from dataengine.runtime.runfile import read_run_file
 from services.generator.filters.registry import FILTERS
 from services.trainer.recipe import Recipe
 
@@ -19,7 +20,7 @@ def test_the_guide_in_the_repository_is_the_one_that_the_code_writes() -> None:
 
 def test_every_key_of_every_section_has_a_row_with_its_meaning() -> None:
     rows = [line for line in guide().splitlines() if line.startswith("| `")]
-    sections = [kind for kind in Section.__subclasses__() if kind.__module__ == RunFile.__module__]
+    sections = [kind for kind in Section.__subclasses__() if kind.__module__.startswith("dataengine.runtime.")]
     kinds: list[type[BaseModel]] = [Recipe, *sections]
     for kind in kinds:
         for name in kind.model_fields:

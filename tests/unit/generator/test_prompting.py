@@ -7,7 +7,8 @@ from dataengine.runtime.runfile import TeacherSection
 from dataengine.wire.documents import BadCase
 from dataengine.wire.samples import SEED_TYPES
 from services.generator.parsing import Draft, Unusable, read_letter, read_reply
-from services.generator.prompting import information, load_prompt
+from services.generator.prompt_files import load_prompt
+from services.generator.prompting import information
 from tests.unit.generator.shop import draft
 
 KNOWN = Annotations(

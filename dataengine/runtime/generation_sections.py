@@ -1,0 +1,122 @@
+"""Sections of the run file that say what is bought: pictures, teacher, generation, and what it costs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, le=1)]
+PROMPT_FILE = ".txt"
+"""What the path of a prompt file ends in."""
+
+
+class Section(BaseModel):
+    """A part of the run file: frozen, refuses unknown keys, its docstrings are its documentation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class PicturesSection(Section):
+    """The pool of pictures that the teacher writes about."""
+
+    source: str
+    """A picture source's name: visual-genome, coco, easy-vqa."""
+    data: Path
+    """The source's folder."""
+    limit: int | None = Field(default=None, ge=1)
+    """Use only this many pictures, drawn with the run's seed."""
+    most_boxes: int | None = Field(default=None, ge=0)
+    """Leave out pictures of which more things are known than this (gen-1: 10)."""
+    once: bool = False
+    """Draw no picture that an accepted sample of a former round is about, while there are others (gen-1)."""
+    embeddings: Path | None = None
+    """Folder that `dataengine data embed` wrote. With it, every other request is about one of the pictures that look
+    most like the picture of the first bad case that it shows (gen-1)."""
+    nearest: int = Field(default=1000, ge=1)
+    """embeddings only: how many pictures look most like it."""
+
+
+class TeacherSection(Section):
+    """The model that writes questions and answers."""
+
+    kind: Literal["annotations", "openai"] = "annotations"
+    """`annotations` reads what is known about the picture, without a network; `openai` is any compatible endpoint."""
+    error_rate: Share = 0.0
+    """annotations only: how often it answers wrongly on purpose, so that the filters have something to catch."""
+    model: str = ""
+    """openai only: the model's name."""
+    base_url: str | None = None
+    """openai only: the endpoint, if it is not the default one."""
+    api_key_env: str = "OPENAI_API_KEY"
+    """openai only: the environment variable that holds the key. The key itself is never written anywhere."""
+    temperature: float = Field(default=0.7, ge=0, le=2)
+    """Sampling temperature."""
+    top_p: Share = 0.9
+    """Nucleus sampling."""
+    max_tokens: int = Field(default=800, ge=1)
+    """Longest reply."""
+    concurrency: int = Field(default=8, ge=1)
+    """Requests in flight per generator."""
+    timeout: float = Field(default=60.0, gt=0)
+    """Seconds until a request counts as unanswered."""
+
+
+class GenerationSection(Section):
+    """How many samples are bought, and which are refused."""
+
+    budget: int = Field(ge=1)
+    """Accepted samples per round."""
+    budgets: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Accepted samples of round 1, 2, … where rounds differ; `budget` for the rounds after them."""
+    per_part: int = Field(default=100, ge=1)
+    """Accepted samples per generation task: the unit that replicas share."""
+    attempts: float = Field(default=2.0, ge=1)
+    """At most this many requests per accepted sample."""
+    prompt: Annotated[str, Field(pattern=r"^(gen-2|gen-1|vision|.+\.txt)$")] = "gen-2"
+    """How the teacher is asked: `gen-2` as published (region lines), `gen-1` as published (captions and boxes),
+    `vision` (the picture itself goes along), or the path of a prompt file of your own, such as
+    `dataengine prompt optimise` writes."""
+    filters: tuple[str, ...] = (
+        "malformed",
+        "no-single-right-option",
+        "hints",
+        "leak",
+        "near-duplicate",
+        "contradicted",
+    )
+    """Filters by name, in order."""
+    duplicate_similarity: Share = 0.9
+    """Samples about one picture whose questions are more alike than this are one."""
+
+    def budget_in(self, number: int) -> int:
+        """Accepted samples wanted in round `number` (from 1)."""
+        return self.budgets[number - 1] if number <= len(self.budgets) else self.budget
+
+
+class CostSection(Section):
+    """Prices and speeds of your machines and your teacher, for the plan that `--check` prints. None is built in."""
+
+    currency: str = "USD"
+    """In which the prices are."""
+    prompt_tokens: float | None = Field(default=None, ge=0)
+    """Money per million tokens that the teacher reads."""
+    completion_tokens: float | None = Field(default=None, ge=0)
+    """Money per million tokens that the teacher writes."""
+    acceptance: Share = 0.7
+    """Share of the teacher's drafts that the filters are expected to accept."""
+    request_seconds: float | None = Field(default=None, gt=0)
+    """Seconds that the teacher takes for a request."""
+    gpus: int = Field(default=1, ge=1)
+    """Devices that train together."""
+    gpu_memory: float | None = Field(default=None, gt=0)
+    """GiB of memory of each."""
+    gpu_hour: float | None = Field(default=None, ge=0)
+    """Money per hour of each."""
+    sharded: bool = False
+    """Whether weights, gradients and optimizer are shared out over the devices (ZeRO-3, FSDP)."""
+    training_rate: float | None = Field(default=None, gt=0)
+    """Records that all devices together train on per second."""
+    answer_rate: float | None = Field(default=None, gt=0)
+    """Questions that the student answers per second."""

@@ -154,6 +154,7 @@ class KubernetesJobs:
         if job is None:
             raise Retryable("the Job was deleted before it had ended", where=f"{self._pool.namespace}/{name}")
         end = _end_of(job)
+        assert end is not None  # this is what was waited for
         if end.type == "Complete":
             result = JobResult(1, "the Job is complete, but has left no result in the store")
         else:

@@ -10,8 +10,8 @@ import pytest
 from dataengine.adapters.job_records import JobRecords, job_prefix
 from dataengine.core.ports import JobResult, JobSpec
 from dataengine.testing.job_contract import ProgressLog, until
-from services.trainer.parcel import TrainingParcels
 from deploy.local.server import free_port
+from services.trainer.parcel import TrainingParcels
 from tests.integration.kubernetes.cluster import Place
 from tests.unit.trainer.lessons_elsewhere import RUN, Lesson, here, out_of, weights
 

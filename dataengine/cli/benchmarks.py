@@ -91,7 +91,7 @@ def score(
     found = find_benchmark(benchmark)
     chosen, unanswered_are = found.variant(variant), _missing(missing)
     dataset = read_dataset(found, data)
-    given = read_predictions(predictions, found, dataset, chosen)
+    given = _read_predictions(predictions, found, dataset, chosen)
     if upload is not None:
         found.upload(dataset.questions, given.texts, upload)
         print(f"{upload} is for the test server; no score, because it holds no right answers", file=sys.stderr)
@@ -129,7 +129,7 @@ def compare(
     dataset = read_dataset(found, data)
     sides = []
     for path in predictions:
-        given = read_predictions(path, found, dataset, chosen)
+        given = _read_predictions(path, found, dataset, chosen)
         sides.append(_typed(judged(found, dataset, given, chosen), by))
         _tell_missing(found, sides[-1], given, "they are left out of the comparison")
     comparison = compared(found, sides[0], sides[1], chosen)
@@ -148,6 +148,13 @@ def read_dataset(benchmark: Benchmark, data: Path | None) -> Dataset:
     for note in dataset.notes:
         print(f"note: {note}", file=sys.stderr)
     return dataset
+
+
+def _read_predictions(path: Path, benchmark: Benchmark, dataset: Dataset, variant: str) -> Predictions:
+    given = read_predictions(path, benchmark, dataset, variant)
+    for note in given.notes:
+        print(f"note: {note}", file=sys.stderr)
+    return given
 
 
 def _typed(judgements: list[Judgement], by: str | None) -> list[Judgement]:

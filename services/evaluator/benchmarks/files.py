@@ -12,6 +12,7 @@ from dataengine.core.errors import InputError
 from dataengine.data.json_files import kind_of
 from services.evaluator.benchmarks.benchmark import NeededFile
 
+_OF_LINES = frozenset((".jsonl", ".ndjson", ".tsv", ".csv", ".txt"))
 _LEVELS = ("", "*/", "*/*/")
 
 
@@ -52,12 +53,30 @@ def read_text_lines(path: Path, todo: str) -> tuple[list[str], list[str]]:
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
     if b"\r\n" in data:
-        notes.append(f"{path}: lines end in CRLF; they were read as if they ended in LF")
+        notes.append(crlf_note(path, data[: data.index(b"\r\n")].count(b"\n") + 1))
         data = data.replace(b"\r\n", b"\n")
     lines = decode_utf8(data, path).split("\n")
     if lines and lines[-1] == "":
         lines.pop()
     return lines, notes
+
+
+def crlf_note(path: Path, line: int) -> str:
+    """The remark on a file whose lines end as on Windows, the first of them at `line`."""
+    return (
+        f"{path}:{line}: the line ends in CRLF, and was read as if it ended in LF. "
+        f"To be rid of this note: sed -i 's/\\r$//' {path.name}"
+    )
+
+
+def line_end_notes(path: Path) -> tuple[str, ...]:
+    """The remark on CRLF where the beginning of a file of lines has it (a MB is looked at)."""
+    if path.suffix.lower() not in _OF_LINES or not path.is_file():
+        return ()
+    with path.open("rb") as file:
+        start = file.read(1 << 20)
+    place = start.find(b"\r\n")
+    return () if place < 0 else (crlf_note(path, start.count(b"\n", 0, place) + 1),)
 
 
 def read_bytes(path: Path, todo: str) -> bytes:

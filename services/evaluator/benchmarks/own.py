@@ -13,7 +13,7 @@ from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.questions import AnswerMode, Question
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from services.evaluator.benchmarks.entries import Seen
-from services.evaluator.benchmarks.files import PictureFolders, with_suffixes
+from services.evaluator.benchmarks.files import PictureFolders, line_end_notes, with_suffixes
 from services.evaluator.benchmarks.own_rows import read_rows
 from services.evaluator.benchmarks.own_scorers import SCORERS, ScorerName, needs_choices
 from services.evaluator.benchmarks.prompts import option_lines
@@ -82,7 +82,7 @@ class OwnBenchmark(Benchmark):
             questions.append(self._question(row, i, seen.where(i)))
             seen.add(questions[-1].question_id, i)
         pictures = PictureFolders((self._path.parent / self._description.pictures, file.parent), with_suffixes)
-        return Dataset(tuple(questions), pictures, (self._path, file))
+        return Dataset(tuple(questions), pictures, (self._path, file), line_end_notes(file))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """The YAML's prompt; for likelihood without the options, which are ranked as its continuations."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dataengine.core.errors import InputError
-from services.evaluator.benchmarks.files import decode_utf8
+from services.evaluator.benchmarks.files import crlf_note, decode_utf8
 
 _QUOTE, _TAB, _LINE = b'"', b"\t", b"\n"
 _PAGES_KEPT = 8 << 20
@@ -93,7 +93,7 @@ class TsvFile:
                 continue
             end = stop if stop >= 0 else len(data)
             if data[end - 1 : end] == b"\r" and end > position:
-                self.notes = (f"{self.path}: lines end in CRLF; they were read as if they ended in LF",)
+                self.notes = self.notes or (crlf_note(self.path, line),)
                 spans.append((position, end - 1))
             else:
                 spans.append((position, end))

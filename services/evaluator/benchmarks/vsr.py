@@ -9,7 +9,7 @@ from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import text
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, NeededFile
-from services.evaluator.benchmarks.files import PictureFolders, find_file, json_lines
+from services.evaluator.benchmarks.files import PictureFolders, find_file, json_lines, line_end_notes
 from services.evaluator.benchmarks.prompts import is_minigpt4
 from services.evaluator.scoring.reading import Reading
 from services.evaluator.scoring.vsr import VsrVariant, score_vsr
@@ -61,7 +61,7 @@ class Vsr(Benchmark):
                 )
             )
         folders = [path.parent / folder for folder in _FOLDERS]
-        return Dataset(tuple(questions), PictureFolders(folders), (path,))
+        return Dataset(tuple(questions), PictureFolders(folders), (path,), line_end_notes(path))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """MiniGPT-4's sentence, with its tag for that family."""

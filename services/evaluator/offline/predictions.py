@@ -12,6 +12,7 @@ from dataengine.core.heldout import normalised_question
 from dataengine.data.json_files import kind_of
 from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, Judgement
 from services.evaluator.benchmarks.collector import paused_collector
+from services.evaluator.benchmarks.files import line_end_notes
 from services.evaluator.offline.prediction_files import Row, prediction_rows
 from services.evaluator.scoring.reading import Reading
 
@@ -20,10 +21,14 @@ _UNANSWERED = Reading("", 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """Raw answers by question id, in the file's order. A question without an answer is not in it."""
+    """Raw answers by question id, in the file's order. A question without an answer is not in it.
+
+    `notes` are remarks for the user.
+    """
 
     path: Path
     texts: Mapping[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def read_predictions(path: Path, benchmark: Benchmark, dataset: Dataset, variant: str) -> Predictions:
@@ -34,7 +39,9 @@ def read_predictions(path: Path, benchmark: Benchmark, dataset: Dataset, variant
     """
     if not path.exists():
         raise InputError("there is no such file", where=str(path), todo="Give a prediction file with --predictions")
-    return Predictions(path, _matched(prediction_rows(path), benchmark, dataset, variant, path))
+    texts = _matched(prediction_rows(path), benchmark, dataset, variant, path)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return Predictions(path, texts, tuple(note for file in files for note in line_end_notes(file))[:1])
 
 
 @paused_collector()

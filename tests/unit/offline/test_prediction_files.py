@@ -267,3 +267,14 @@ def test_a_picture_that_mme_asks_the_same_twice_is_answered_twice(tmp_path: Path
 def test_variants_have_the_names_that_people_use(tmp_path: Path) -> None:
     answers = made.scienceqa(tmp_path)
     assert scored("scienceqa", tmp_path, native(tmp_path, answers), "image").n == 1
+
+
+def test_windows_line_ends_are_read_and_told_with_the_line(tmp_path: Path) -> None:
+    answers = made.seed_bench(tmp_path)
+    rows = [json.dumps({"question_id": name, "prediction": text}) for name, text in answers.items()]
+    path = made.put(tmp_path / "p.jsonl", rows[0] + "\n" + "\r\n".join(rows[1:]) + "\r\n")
+    benchmark = find_benchmark("seed")
+    given = read_predictions(path, benchmark, benchmark.read(tmp_path), "letter-llava")
+    assert given.texts == answers
+    (note,) = given.notes
+    assert note.startswith(f"{path}:2: the line ends in CRLF")

@@ -7,9 +7,10 @@ takes minutes to days, a poll has no position that could expire, and progress ha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
 from typing import Any, Protocol
 
@@ -27,9 +28,10 @@ _STUCK = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContain
 class Parcels(Protocol):
     """How a job's inputs get into the store, and its result into the job's folder. Blocking."""
 
-    def pack(self, spec: JobSpec, own: str, shared: str) -> ArtifactRef:
+    def pack(self, spec: JobSpec, own: str, shared: str, present: Sequence[Path]) -> ArtifactRef:
         """Put all that the job needs into the store: what is the same for every job of the run under the prefix
-        `shared`, the rest under `own`. The ref of the document that names it; it lies directly under `own`."""
+        `shared`, the rest under `own`. The ref of the document that names it; it lies directly under `own`. What lies
+        below the folders `present` may be left out: the job finds it there, under the same path."""
 
     def bring_back(self, spec: JobSpec, files: Mapping[str, ArtifactRef]) -> None:
         """Put the result's files where the one who gave the job looks for them."""
@@ -108,7 +110,8 @@ class KubernetesJobs:
             await asyncio.sleep(self._rhythm.poll)
             job = await asyncio.to_thread(self._api.job, name)
         if job is None:
-            parcel = await asyncio.to_thread(self._parcels.pack, call.spec, prefix, shared_prefix(call.run))
+            shared, present = shared_prefix(call.run), self._pool.folders
+            parcel = await asyncio.to_thread(self._parcels.pack, call.spec, prefix, shared, present)
             manifest = job_manifest(self._pool, name, parcel.key, call.run, call.round_number)
             # cancelled in the middle, it must not create the Job behind the back of the one who deletes it
             await _to_its_end(asyncio.to_thread(self._api.create_job, manifest))

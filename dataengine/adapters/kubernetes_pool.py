@@ -22,7 +22,8 @@ class KubernetesPool:
     them by the label `app.kubernetes.io/name: dataengine-training`; they meet at `port` of the first.
 
     `env` are variables; `secrets` and `config_maps` are names whose entries become variables (the store's address and
-    keys). `claims` (PATH=CLAIM) are volume claims mounted read-only, for base weights. `scratch` bounds the folder that
+    keys). `claims` (PATH=CLAIM) are volume claims mounted read-only, for base weights, and `present` folders of the
+    image; weights below either are found there and do not travel through the store. `scratch` bounds the folder that
     the container may write; `shared_memory` is the size of /dev/shm. The Pod's `service_account` needs no right at all.
 
     `deadline_seconds` bounds a Job from its creation to its end, waiting for a node included. A Pod that fails for no
@@ -51,6 +52,7 @@ class KubernetesPool:
     secrets: tuple[str, ...] = ()
     config_maps: tuple[str, ...] = ()
     claims: Mapping[str, str] = field(default_factory=dict)
+    present: tuple[str, ...] = ()
     scratch: str = "50Gi"
     shared_memory: str = "8Gi"
     service_account: str = ""
@@ -75,6 +77,11 @@ class KubernetesPool:
             )
         for text in self.tolerations:
             toleration(text)
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """What the container has without being given it."""
+        return tuple(Path(path) for path in (*self.claims, *self.present))
 
 
 def toleration(text: str) -> dict[str, str]:

@@ -36,18 +36,16 @@ class TrainingParcel(Document):
 
 
 class TrainingParcels:
-    """The `Parcels` of training jobs. `present` are folders that the other machine has too, under the same path (a
-    shared volume, the image): base weights below one of them are not put into the store."""
+    """The `Parcels` of training jobs."""
 
-    def __init__(self, store: Store, present: Sequence[Path] = ()) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._present = tuple(present)
 
-    def pack(self, spec: JobSpec, own: str, shared: str) -> ArtifactRef:
+    def pack(self, spec: JobSpec, own: str, shared: str, present: Sequence[Path] = ()) -> ArtifactRef:
         """See `Parcels.pack`. Raises InputError for records or folders that are not there."""
         specification = json.loads(spec.document)
         base, adapter = Path(specification["base"]), specification.get("previous_adapter")
-        there = any(base.is_relative_to(folder) for folder in self._present)
+        there = any(base.is_relative_to(folder) for folder in present)
         left_out = {"records", "out", "previous_adapter"}
         parcel = TrainingParcel(
             specification={name: value for name, value in specification.items() if name not in left_out},

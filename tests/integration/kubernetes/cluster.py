@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ class ScriptParcels:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def pack(self, spec: JobSpec, own: str, shared: str) -> ArtifactRef:
+    def pack(self, spec: JobSpec, own: str, shared: str, present: Sequence[Path]) -> ArtifactRef:
         return self._store.put(f"{own}/parcel.json", spec.document)
 
     def bring_back(self, spec: JobSpec, files: Mapping[str, ArtifactRef]) -> None:
@@ -104,6 +104,12 @@ class Place:
         """The only Job."""
         (job,) = self.batch.list_namespaced_job(self.namespace).items
         return job
+
+    def evict(self, pod: Any) -> None:
+        """Ask the Pod to go, as a drained node does."""
+        name = pod.metadata.name
+        eviction = {"metadata": {"name": name, "namespace": self.namespace}}
+        self.core.create_namespaced_pod_eviction(name, self.namespace, eviction)
 
     def kill(self, pod: Any) -> None:
         """SIGKILL to the container, as the kernel does it when memory runs out."""

@@ -73,10 +73,7 @@ async def test_what_is_wrong_fails_at_once_with_one_pod(place: Place, spec: JobS
 async def test_an_eviction_does_not_count(place: Place, spec: JobSpec, world: Path) -> None:
     call = ask(place.scripted(retries=0), spec)
     await until(lambda: began(world) == 1)
-    (pod,) = place.pods()
-    place.core.create_namespaced_pod_eviction(
-        pod.metadata.name, place.namespace, {"metadata": {"name": pod.metadata.name, "namespace": place.namespace}}
-    )
+    place.evict(place.pods()[0])
     await until(lambda: began(world) == 2)
     release(world)
     assert (await call).exit_code == 0

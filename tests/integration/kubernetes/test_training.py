@@ -2,18 +2,25 @@
 
 import asyncio
 import json
-import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dataengine.adapters.job_records import JobRecords, job_prefix
+from dataengine.core.events import CheckpointReady, DataReady
 from dataengine.core.ports import JobResult, JobSpec
+from dataengine.runtime.runfile import RunFile
 from dataengine.testing.job_contract import ProgressLog, until
+from dataengine.testing.silence import Silence
+from dataengine.wire.documents import CheckpointDoc, DatasetDoc
+from dataengine.wire.samples import encode_samples
 from deploy.local.server import free_port
+from services.trainer.handler import Trainer
 from services.trainer.parcel import TrainingParcels
 from tests.integration.kubernetes.cluster import Place
 from tests.unit.trainer.lessons_elsewhere import RUN, Lesson, here, out_of, weights
+from tests.unit.trainer.test_handler import Pool, sample
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kubernetes")]
 TRAINING_BEGINS = 240.0
@@ -31,19 +38,23 @@ async def train(place: Place, spec: JobSpec, log: ProgressLog, **settings: Any) 
     return await jobs.run(spec, log, RUN, 1)
 
 
-async def test_killed_in_the_middle_it_goes_on_in_another_pod_and_ends_with_the_same_weights(
+async def test_evicted_and_then_killed_it_goes_on_in_other_pods_and_ends_with_the_same_weights(
     place: Place, lesson: Lesson
 ) -> None:
-    whole = here(lesson.spec("whole", epochs=40))
-    spec, log = lesson.spec("killed", epochs=40), ProgressLog()
+    whole = here(lesson.spec("whole", epochs=60))
+    spec, log = lesson.spec("killed", epochs=60), ProgressLog()
     records = JobRecords(place.store, job_prefix(RUN, 1, spec.name))
     call = asyncio.create_task(train(place, spec, log))
     await until(lambda: bool(records.checkpoint_steps()), TRAINING_BEGINS)
-    place.kill(place.pods()[0])
+    place.evict(place.pods()[0])
+    await until(lambda: len(place.pods()) == 2, TRAINING_BEGINS)
+    left = records.checkpoint_steps()[-1]
+    await until(lambda: records.checkpoint_steps()[-1] > left, TRAINING_BEGINS)
+    place.kill(place.pods()[1])
     assert (await call).exit_code == 0
-    assert len(place.pods()) == 2
+    assert len(place.pods()) == 3
     metrics = json.loads((out_of(spec) / "metrics.json").read_text())
-    assert 0 < metrics["resumed_from_step"] < metrics["steps"]
+    assert left < metrics["resumed_from_step"] < metrics["steps"]
     assert weights(out_of(spec)) == weights(whole)
     assert log.reports[-1] == (RUN, 1, "training", metrics["steps"], metrics["steps"])
 
@@ -55,19 +66,6 @@ async def test_a_wrong_recipe_fails_at_once_with_the_jobs_own_words(place: Place
     assert len(place.pods()) == 1
 
 
-async def test_a_pod_that_has_to_go_leaves_a_checkpoint_first(place: Place, lesson: Lesson) -> None:
-    spec, log = lesson.spec("evicted", epochs=200, checkpoint_steps=100_000), ProgressLog()
-    records = JobRecords(place.store, job_prefix(RUN, 1, spec.name))
-    call = asyncio.create_task(train(place, spec, log))
-    await until(lambda: records.progress() is not None, TRAINING_BEGINS)
-    (pod,) = place.pods()
-    place.core.delete_namespaced_pod(pod.metadata.name, place.namespace)
-    assert (await call).exit_code == 0
-    metrics = json.loads((out_of(spec) / "metrics.json").read_text())
-    assert metrics["resumed_from_step"] in records.checkpoint_steps()
-    assert metrics["resumed_from_step"] < metrics["steps"] < math.inf
-
-
 async def test_two_machines_train_together_and_the_first_keeps_the_result(place: Place, lesson: Lesson) -> None:
     spec, log = lesson.spec("two", epochs=6), ProgressLog()
     # on a process node no name of a Pod can be looked up, but all Pods have one address
@@ -77,3 +75,31 @@ async def test_two_machines_train_together_and_the_first_keeps_the_result(place:
     assert len(place.pods()) == 2
     metrics = json.loads((out_of(spec) / "metrics.json").read_text())
     assert metrics["steps"] == 6 * 2  # 15 records in batches of 4 on each of two
+
+
+async def test_the_trainer_does_not_know_where_it_trains(place: Place, lesson: Lesson, tmp_path: Path) -> None:
+    store, base = place.store, lesson.home / "base"
+    sections = {
+        "run": RUN,
+        "student": {"family": "tiny-llava", "base": str(base)},
+        "benchmark": {"name": "seed-bench", "data": {"data": "x"}},
+        "pictures": {"source": "visual-genome", "data": "pool"},
+        "generation": {"budget": 1},
+        "training": {"recipe": {"max_steps": 2, "rank": 2}},
+    }
+    config = store.claim("runs/r/config.json", RunFile.model_validate(sections).encode())
+    untouched = CheckpointDoc(run=RUN, round=0, family="tiny-llava", base=str(base), base_digest="0" * 64)
+    start = store.claim("runs/r/rounds/00/checkpoint.json", untouched.encode())
+    rows = store.put("runs/r/samples.jsonl", encode_samples([sample(number, 1) for number in range(3)]))
+    dataset = DatasetDoc(
+        run=RUN, round=1, samples=rows, refusals=rows, accepted={}, refused={}, requests=0,
+        prompt_tokens=0, completion_tokens=0, seconds=0, teacher="fake",
+    )  # fmt: skip
+    event = DataReady(RUN, config, 1, store.claim("runs/r/rounds/01/dataset.json", dataset.encode()), start)
+    jobs = place.jobs(TrainingParcels(store), TRAINING)
+    trainer = Trainer(store, jobs, lambda name, path: Pool(), Silence(), tmp_path / "work")
+    (following,) = await trainer.on_data_ready(event)
+    assert isinstance(following, CheckpointReady)
+    checkpoint = CheckpointDoc.load(store, following.checkpoint)
+    assert checkpoint.metrics["steps"] == 2
+    assert "adapter_model.safetensors" in checkpoint.adapter

@@ -140,7 +140,9 @@ def test_the_environment_can_say_all_of_it() -> None:
             "DATAENGINE_KUBERNETES_TOLERATIONS": "nvidia.com/gpu:NoSchedule",
             "DATAENGINE_KUBERNETES_GPUS": "2",
             "DATAENGINE_KUBERNETES_CLAIMS": "/models=weights",
+            "DATAENGINE_KUBERNETES_PRESENT": "/opt/bases",
         },
     )
     assert (pool.node_selector, pool.gpus, pool.claims) == ({"pool": "gpu", "zone": "a"}, 2, {"/models": "weights"})
     assert pool.tolerations == ("nvidia.com/gpu:NoSchedule",)
+    assert [str(folder) for folder in pool.folders] == ["/models", "/opt/bases"]

@@ -64,7 +64,7 @@ def test_packing_twice_is_packing_once(lesson: Lesson, tmp_path: Path) -> None:
 
 def test_weights_that_the_other_machine_has_are_not_packed(lesson: Lesson, tmp_path: Path) -> None:
     store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("present")
-    ref = TrainingParcels(store, present=[lesson.home]).pack(spec, "own", "shared")
+    ref = TrainingParcels(store).pack(spec, "own", "shared", present=[lesson.home])
     assert not list(store.keys("shared/"))
     assert json.loads(open_parcel(store, store.get(ref), tmp_path / "m"))["base"] == str(lesson.home / "base")
 

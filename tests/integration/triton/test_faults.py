@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,36 +126,6 @@ async def test_an_endpoint_that_comes_back_is_used_again(
     finally:
         await student.close()
         await relay.close()
-
-
-@pytest.fixture
-async def storeless(tmp_path: Path) -> AsyncIterator[TritonConnection]:
-    s3 = "DATAENGINE_S3_"
-    environment = {
-        f"{s3}ENDPOINT": f"127.0.0.1:{free_port()}",
-        f"{s3}SECURE": "false",
-        f"{s3}BUCKET": "bucket",
-        f"{s3}ACCESS_KEY": "a",
-        f"{s3}SECRET_KEY": "s",
-        "DATAENGINE_WORK_FOLDER": str(tmp_path / "work"),
-    }
-    server = triton.server(tmp_path, environment)
-    await asyncio.to_thread(server.start, 180)
-    yield TritonConnection((server.address,))
-    server.kill()
-    await until(lambda: not triton.stubs(server))
-    triton.forget_shared_memory()
-
-
-async def test_a_store_that_the_model_cannot_reach_is_retryable_and_named(
-    storeless: TritonConnection, world: StudentWorld
-) -> None:
-    student = TritonStudent(storeless)
-    try:
-        with pytest.raises(Retryable, match="student is not ready: s3://bucket/"):
-            await student.answer([RANK], world.base)
-    finally:
-        await student.close()
 
 
 class Relay:

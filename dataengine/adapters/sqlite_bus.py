@@ -11,6 +11,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,10 +65,10 @@ class _Subscription:
             if delivery is not None:
                 self.open.append(delivery)
                 return delivery
-            try:
-                await asyncio.wait_for(news.wait(), _POLL_SECONDS)
-            except TimeoutError:
-                continue
+            with suppress(TimeoutError):
+                # not wait_for: before Python 3.12 it loses a cancellation that comes together with the news
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await news.wait()
 
     async def close(self) -> None:
         for delivery in self.open:

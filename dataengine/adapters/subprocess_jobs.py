@@ -130,7 +130,8 @@ async def _end(child: asyncio.subprocess.Process, grace: float) -> None:
     with suppress(ProcessLookupError):
         child.terminate()
         try:
-            await asyncio.wait_for(child.wait(), grace)
+            async with asyncio.timeout(grace):
+                await child.wait()
         except TimeoutError:
             child.kill()
             await child.wait()

@@ -99,7 +99,8 @@ async def _child(command: Sequence[str], log: Path) -> AsyncIterator[asyncio.sub
     finally:
         child.stdin.close()
         try:
-            await asyncio.wait_for(child.wait(), _GRACE_SECONDS)
+            async with asyncio.timeout(_GRACE_SECONDS):
+                await child.wait()
         except TimeoutError:
             child.kill()
             await child.wait()

@@ -85,7 +85,8 @@ async def told_progress(bus: Bus, every: float = 1.0) -> AsyncIterator[BusProgre
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
         with suppress(Retryable, TimeoutError):  # nobody is served by an error about progress
-            await asyncio.wait_for(progress.flush(), 5.0)
+            async with asyncio.timeout(5.0):
+                await progress.flush()
 
 
 async def progress_of(bus: Bus, run: str) -> Sequence[StageProgress]:

@@ -84,7 +84,8 @@ async def _look(bus: Bus, group: str, topics: tuple[str, ...], metrics: Metrics,
     log = structlog.get_logger(service=group)
     while True:
         try:
-            metrics.lagging(await asyncio.wait_for(bus.lag(group, topics), max(every, 5.0)))
+            async with asyncio.timeout(max(every, 5.0)):
+                metrics.lagging(await bus.lag(group, topics))
             ready = True
         except (Retryable, TimeoutError) as error:
             ready = False

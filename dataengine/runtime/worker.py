@@ -15,6 +15,7 @@ import structlog
 from dataengine.core.errors import Cancelled, ContractError, DataEngineError, Rejected, Retryable
 from dataengine.core.events import Event
 from dataengine.core.ports import Attempt, Bus, Delivery, Ledger, Message, Subscription
+from dataengine.runtime.later import bring_back, failures_of, set_aside
 from dataengine.wire.events import Trace, decode, encode
 
 Handler = Callable[[Event], Awaitable[Sequence[Event]]]
@@ -41,12 +42,14 @@ Observer = Callable[[Moment], None]
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long to keep trying. A Retryable error is tried for ever, `first` to `longest` seconds apart; a bug at most
-    `attempts` times, crashes included."""
+    """How long to keep trying. A Retryable error is tried for ever, `first` to `longest` seconds apart: `hold` times on
+    the spot, then set aside between tries, so that other runs do not wait behind it. A bug is tried at most `attempts`
+    times, crashes included."""
 
     attempts: int = 3
     first: float = 0.5
     longest: float = 30.0
+    hold: int = 5
 
     def delay(self, failures: int, at_least: float = 0.0) -> float:
         """Seconds to wait after so many failures in a row."""
@@ -84,11 +87,24 @@ class Worker:
     async def run(self) -> None:
         """Consume until cancelled; open deliveries are then released, and what was begun is begun again elsewhere. A
         bus that cannot be reached is waited for."""
+        returning = asyncio.create_task(self._for_ever(lambda: bring_back(self._bus, self._consumer)))
+        consuming = asyncio.create_task(self._for_ever(self._consume))
+        try:
+            await asyncio.wait({consuming, returning}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (consuming, returning):
+                task.cancel()
+            ended = await asyncio.gather(consuming, returning, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException) and not isinstance(error, asyncio.CancelledError):
+                raise error
+
+    async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
         failures = 0
         while True:
             before = self._received
             try:
-                await self._consume()
+                await work()
             except Retryable as error:
                 failures = 1 if self._received > before else failures + 1
                 await self._wait(error, failures)
@@ -145,8 +161,9 @@ class Worker:
                 raise
 
     async def _settle(self, delivery: Delivery, event: Event, trace: Trace) -> None:
-        """Try until the event has had its effect or is parked; then commit."""
-        failures = 0
+        """Try until the event has had its effect, is parked, or is set aside to be tried later; then commit."""
+        failures = failures_of(delivery.message)
+        until = failures + self._patience.hold
         while not delivery.lost:
             try:
                 await self._attempt(delivery, event, trace)
@@ -154,7 +171,18 @@ class Worker:
             except Retryable as error:
                 failures += 1
                 self._observe("retried", event.topic, event, trace)
+                if failures >= until:
+                    await self._set_aside(delivery, failures, error)
+                    return
                 await self._wait(error, failures)
+
+    async def _set_aside(self, delivery: Delivery, failures: int, error: Retryable) -> None:
+        """Let others pass: the message waits on a topic of its own."""
+        delay = self._patience.delay(failures, error.after)
+        waiting = set_aside(delivery.message, self._consumer, failures, delay, str(error))
+        await self._insist(lambda: self._bus.publish([waiting]))
+        await delivery.commit()
+        self._log.warning("set aside for later", error=str(error), again_in_seconds=round(delay, 1))
 
     async def _wait(self, error: Retryable, failures: int) -> None:
         delay = self._patience.delay(failures, error.after)

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from dataengine.adapters.sqlite_ledger import SqliteLedger
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.events import CheckpointReady, EvalDone, Event
-from dataengine.core.ports import Message, Subscription
+from dataengine.core.ports import Delivery, Message, Subscription
 from dataengine.runtime.worker import PARKED, STEPS, Moment, Patience, Worker
 from dataengine.wire.events import decode, encode
 
@@ -35,7 +37,8 @@ class Loop:
             self.handled += 1
             return await answer(event)
 
-        return Worker("evaluator", self.bus, self.ledger, {"checkpoint-ready": counted}, patience=QUICK, **options)  # type: ignore[arg-type]
+        settings: dict[str, Any] = {"patience": QUICK, **options}
+        return Worker("evaluator", self.bus, self.ledger, {"checkpoint-ready": counted}, **settings)
 
     async def until_committed(self, worker: Worker) -> None:
         task = asyncio.create_task(worker.run())
@@ -213,3 +216,32 @@ async def test_a_bus_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None
     await late.bus.publish([encode(READY, "test")])
     await late.until_committed(late.worker(done))
     assert late.handled == 1
+
+
+async def test_what_fails_for_long_lets_others_pass_and_is_tried_again(loop: Loop) -> None:
+    slow, quick = CheckpointReady("slow", REF, 0, REF), CheckpointReady("quick", REF, 0, REF)
+    seen: list[str] = []
+
+    async def student_is_away_for_slow(event: Event) -> Sequence[Event]:
+        seen.append(event.run)
+        if event.run == "slow" and seen.count("slow") < 8:
+            raise Retryable("the student is down")
+        return [EvalDone(event.run, REF, 0, REF, REF)]
+
+    await loop.bus.publish([replace(encode(slow, "test"), key="k"), replace(encode(quick, "test"), key="k")])
+    worker = loop.worker(student_is_away_for_slow, patience=Patience(first=0.01, longest=0.02, hold=3))
+    task = asyncio.create_task(worker.run())
+    done_runs = await loop.bus.subscribe("test", ["eval-done"])
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        first, second = [decode((await commit_next(done_runs)).message).run for _ in range(2)]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert (first, second) == ("quick", "slow")
+    assert seen[:4] == ["slow", "slow", "slow", "quick"]
+    assert not await loop.published(PARKED)
+
+
+async def commit_next(subscription: Subscription) -> Delivery:
+    delivery = await subscription.next()
+    await delivery.commit()
+    return delivery

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from dataengine.adapters.kafka_connection import KafkaConnection, unreachable
 from dataengine.adapters.kafka_errors import FOREIGN, translated
-from dataengine.adapters.kafka_topics import MAX_HEADER_BYTES, max_bytes
+from dataengine.adapters.kafka_topics import max_bytes, max_header_bytes
 from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.ports import Message
 
@@ -161,8 +161,8 @@ def _check_size(message: Message) -> None:
     todo = "Write the content as an artifact and name it in the event"
     if size > most:
         raise Rejected(f"a message of {size} bytes, and {most} are allowed", where=message.topic, todo=todo)
-    if headers > MAX_HEADER_BYTES:
-        what = f"{headers} bytes of headers, and {MAX_HEADER_BYTES} are allowed"
+    if headers > (most := max_header_bytes(message.topic)):
+        what = f"{headers} bytes of headers, and {most} are allowed"
         raise Rejected(what, where=message.topic, todo=todo)
 
 

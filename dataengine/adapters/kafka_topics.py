@@ -61,6 +61,11 @@ def max_bytes(topic: str) -> int:
     return _BOUNDS.get(topic, MAX_BYTES)
 
 
+def max_header_bytes(topic: str) -> int:
+    """The bound of a message's headers. What a stranger wrote may be all headers, and is parked with them."""
+    return max(MAX_HEADER_BYTES, max_bytes(topic) - MAX_BYTES)
+
+
 _BOUNDS: Mapping[str, int] = {spec.name: spec.max_bytes for spec in loop_topics()}
 
 

@@ -139,11 +139,12 @@ async def test_what_is_no_event_is_parked_and_the_next_one_served(site: Site, co
     await stranger.send_and_wait(topic, b"\xff\xfe", b"\xff key", headers=[("ce_id", b"\xff"), ("empty", None)])
     await stranger.send_and_wait(topic, None, b"tombstone")
     await stranger.send_and_wait(topic, b"x" * 90_000, None)
+    await stranger.send_and_wait(topic, b"all headers", b"k", headers=[("note", b"\xff" * 90_000)])
     await stranger.stop()
     await site.bus.publish([encode(READY, "test")])
     await site.until_served()
     parked = await site.bus.history([PARKED])
-    assert sorted(len(message.value) for message in parked) == [0, 2, 90_000]
+    assert sorted(len(message.value) for message in parked) == [0, 2, 11, 90_000]
     assert {message.headers["parked_error_type"] for message in parked} == {"ContractError"}
     assert len(await site.bus.history(["eval-done"])) == 1
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 
 import aiokafka.errors as kafka
@@ -118,6 +120,28 @@ def test_the_table_knows_every_topic_of_the_loop() -> None:
 def test_what_fits_into_any_topic_fits_when_it_is_parked() -> None:
     largest = max(int(s.settings(1)["max.message.bytes"]) for s in kafka_topics.loop_topics() if s.name != "parked")
     assert kafka_topics.max_bytes("parked") >= largest
+
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "guides" / "kafka.md").read_text()
+
+
+@pytest.mark.parametrize("spec", kafka_topics.loop_topics(), ids=lambda spec: spec.name)
+def test_the_guide_shows_every_topic_as_it_is_made(spec: kafka_topics.TopicSpec) -> None:
+    kept = "for ever" if spec.days is None else f"{spec.days} days"
+    assert f"| `{spec.name}` | {spec.partitions} | {spec.max_bytes // 1024} KiB | {kept} |" in GUIDE
+
+
+@pytest.mark.parametrize("service", kafka_topics.ACCESS)
+def test_the_guide_shows_what_every_service_may_do(service: str) -> None:
+    access = kafka_topics.ACCESS[service]
+    cells = (access.reads, access.writes, access.groups, access.watches)
+    listed = " | ".join(", ".join(f"`{name}`" for name in cell) or "–" for cell in cells)
+    assert f"| {service} | {listed} |" in GUIDE
+
+
+@pytest.mark.parametrize("setting", [field.name for field in fields(KafkaConnection)])
+def test_the_guide_explains_every_setting(setting: str) -> None:
+    assert f"| `{setting}` |" in GUIDE
 
 
 def partitions(topic: str, count: int) -> set[TopicPartition]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 _NAMESPACE = uuid.UUID("6b6a3f0e-7a43-5d5c-9a55-6d1e0d6f0b1a")
@@ -32,13 +32,28 @@ def digest_of_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+WEIGHT_FILES = frozenset({".json", ".safetensors", ".model", ".bin", ".pth", ".pt"})
+"""Endings of the files that make up weights with their configuration and vocabulary."""
+
+
 def digest_of_weights(folder: Path) -> str:
-    """The SHA-256 over names and bytes of a folder's weight and configuration files, in the order of their names."""
+    """The SHA-256 over names and bytes of a folder's weight and configuration files, in the order of their names.
+
+    Folders below it count, links are followed: parts of a model may lie elsewhere. Raises OSError.
+    """
     total = hashlib.sha256()
-    for path in sorted(p for p in folder.iterdir() if p.suffix in {".json", ".safetensors", ".model"}):
-        total.update(path.name.encode())
+    for name, path in sorted(_weight_files(folder)):
+        total.update(name.encode())
         total.update(bytes.fromhex(digest_of_file(path)))
     return total.hexdigest()
+
+
+def _weight_files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from ((f"{path.name}/{name}", inner) for name, inner in _weight_files(path))
+        elif path.suffix in WEIGHT_FILES:
+            yield path.name, path
 
 
 def canonical_json(value: Mapping[str, object] | Sequence[object]) -> bytes:

@@ -124,8 +124,8 @@ class Llava15:
 
     def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """The output of the last layer but one, without the class token and without the tower's last norm."""
-        tower = model.get_submodule(self.vision)
-        hidden = tower(pixel_values=pixels.to(self.dtype), output_hidden_states=True).hidden_states
+        tower = cast(PreTrainedModel, model.get_submodule(self.vision))
+        hidden = tower(pixel_values=pixels.to(tower.dtype), output_hidden_states=True).hidden_states
         return cast(torch.Tensor, hidden[self.layer][:, 1:])
 
     def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:

@@ -117,7 +117,8 @@ class MiniGptFamily:
 
     def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """Tower, norm, and Q-Former or neighbours side by side."""
-        return cast(MiniGpt, model).see(pixels.to(self.dtype))
+        whole = cast(MiniGpt, model)
+        return whole.see(pixels.to(whole.vision_model.dtype))
 
     def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:
         """One linear layer."""

@@ -15,11 +15,12 @@ import stat
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dataengine.core.errors import Cancelled, Rejected, Retryable
-from services.trainer.recipe import Recipe
+from services.trainer.recipe import Recipe, published_recipe
 
 TERMINATED = 143
 REJECTED = 2
@@ -37,8 +38,15 @@ class TrainingJob(BaseModel):
     previous_adapter: Path | None = Field(None, description="adapter folder to go on from; none: start from the base")
     records: Path = Field(description='JSONL of {"picture": path, "turns": [[question, answer], …]}')
     out: Path = Field(description="folder of the results: adapter/, metrics.json, recipe.json")
-    recipe: Recipe = Field(default_factory=lambda: Recipe())
+    recipe: Recipe = Field(default_factory=lambda: Recipe(), description="what differs from the family's own recipe")
     threads: int | None = Field(None, ge=1, description="torch threads; none: torch's own choice")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_the_familys_recipe(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("recipe", {}), dict):
+            return given
+        return {**given, "recipe": {**published_recipe(str(given.get("family", ""))), **given.get("recipe", {})}}
 
 
 def run(job: TrainingJob, stop: threading.Event) -> None:

@@ -22,25 +22,32 @@ from transformers import (
 )
 
 from dataengine.core.errors import Retryable
-from dataengine.student.encoding import mean_answer_loss
+from dataengine.student.encoding import mean_answer_loss, mean_token_loss
 from dataengine.student.family import Family, embed
 from services.trainer.lessons import LengthGroups, Lessons
 from services.trainer.recipe import Recipe
+from services.trainer.schedule import FlooredCosine
 
 TRAINED = "trained.safetensors"
 """A checkpoint's weights: only those that are trained."""
 
 
 class Lesson(nn.Module):
-    """A student that returns its loss. ``sees``: pictures come as the frozen tower's output, else as pixels."""
+    """A student that returns its loss. ``sees``: pictures come as the frozen tower's output, else as pixels.
 
-    def __init__(self, student: PeftModel, family: Family, picture_id: int, *, sees: bool) -> None:
+    ``per_token``: the loss is the mean over answer tokens, as published models were trained, not over answers.
+    """
+
+    def __init__(
+        self, student: PeftModel, family: Family, picture_id: int, *, sees: bool, per_token: bool = False
+    ) -> None:
         super().__init__()
         self.student = student
         self._plain = cast(PreTrainedModel, student.get_base_model())
         self._family = family
         self._sees = sees
         self._picture_id = picture_id
+        self._loss = mean_token_loss if per_token else mean_answer_loss
 
     def forward(self, ids: torch.Tensor, labels: torch.Tensor, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """ids, labels (N, L) padded right; pictures (P, T, V) or (P, 3, height, width) of the P rows that have one."""
@@ -49,7 +56,7 @@ class Lesson(nn.Module):
         decoder = self._plain.get_decoder()
         # right padding under a causal mask: no token that counts can see the padding, so no mask is needed
         hidden = decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state
-        return {"loss": mean_answer_loss(hidden, self._plain.get_output_embeddings(), labels)}
+        return {"loss": self._loss(hidden, self._plain.get_output_embeddings(), labels)}
 
 
 class Watch(TrainerCallback):
@@ -126,11 +133,32 @@ class LessonTrainer(Trainer):
         """AdamW: LoRA's matrices at the recipe's rate, whatever is trained in full at the projector's."""
         lora = [p for n, p in self._lesson.named_parameters() if p.requires_grad and "lora_" in n]
         whole = [p for n, p in self._lesson.named_parameters() if p.requires_grad and "lora_" not in n]
-        groups = [{"params": lora, "lr": self._recipe.lr}]
-        if whole:
+        groups: list[dict[str, Any]] = [{"params": lora, "lr": self._recipe.lr}]
+        if whole and self._recipe.weight_decay:
+            groups.append({"params": [p for p in whole if p.ndim > 1], "lr": self._recipe.projector_lr})
+            vectors = [p for p in whole if p.ndim < 2]
+            groups.append({"params": vectors, "lr": self._recipe.projector_lr, "weight_decay": 0.0})
+        elif whole:
             groups.append({"params": whole, "lr": self._recipe.projector_lr})
         self.optimizer = torch.optim.AdamW(groups, weight_decay=self._recipe.weight_decay)
         return self.optimizer
+
+    def create_scheduler(
+        self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None
+    ) -> torch.optim.lr_scheduler.LRScheduler:
+        """transformers' own schedules, or a cosine with a floor where the recipe has one."""
+        recipe = self._recipe
+        if recipe.lr_min is None:
+            return super().create_scheduler(num_training_steps, optimizer)
+        warmup = recipe.warmup_steps
+        if warmup is None:
+            warmup = round(recipe.warmup_ratio * num_training_steps)
+        share = FlooredCosine(
+            num_training_steps, warmup, (recipe.lr_start or 0.0) / recipe.lr, recipe.lr_min / recipe.lr
+        )
+        chosen = cast(torch.optim.Optimizer, optimizer or self.optimizer)
+        self.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(chosen, share)
+        return self.lr_scheduler
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))

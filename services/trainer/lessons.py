@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase
 from dataengine.core.errors import InputError
 from dataengine.student.encoding import IGNORED, Encoded, encode, padded
 from dataengine.student.family import Family
+from services.trainer.recipe import Recipe
 from services.trainer.records import TrainingRecord
 
 LOOK_BATCH = 64
@@ -73,21 +74,17 @@ def prepare(
     records: Sequence[TrainingRecord],
     family: Family,
     tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
+    recipe: Recipe,
     tower: torch.nn.Module | None,
 ) -> Lessons:
     """Encode records and load pictures; with ``tower`` (the whole model) pictures become its vision tower's output.
 
-    Raises InputError for a picture that cannot be read and for a record longer than ``max_length`` tokens.
+    Raises InputError for a picture that cannot be read and for a record longer than the recipe allows.
     """
     if not records:
         raise InputError("there are no training records")
     numbers = {path: i for i, path in enumerate(dict.fromkeys(r.picture for r in records))}
-    rows = [encode(family, tokenizer, r.turns) for r in records]
-    for record, row in zip(records, rows, strict=True):
-        if len(row.ids) > max_length:
-            what = f"a record of {len(row.ids)} tokens; the recipe allows {max_length}"
-            raise InputError(what, where=str(record.picture))
+    rows = [_row(encode(family, tokenizer, r.turns), recipe, str(r.picture)) for r in records]
     paths = list(numbers)
     chunks = []
     for start in range(0, len(paths), LOOK_BATCH):
@@ -97,6 +94,16 @@ def prepare(
                 pixels = family.look(tower, pixels)
         chunks.append(pixels)
     return Lessons(rows, [numbers[r.picture] for r in records], torch.cat(chunks))
+
+
+def _row(row: Encoded, recipe: Recipe, where: str) -> Encoded:
+    if recipe.longest_answer is not None:
+        row = row.cut_after_question(recipe.longest_answer)
+    if len(row.ids) <= recipe.max_length:
+        return row
+    if recipe.overlong == "error":
+        raise InputError(f"a record of {len(row.ids)} tokens; the recipe allows {recipe.max_length}", where=where)
+    return row.cut(recipe.max_length)
 
 
 def _pixels(family: Family, path: Path) -> torch.Tensor:

@@ -67,23 +67,29 @@ class TrainingParcels:
             raise InputError("there is no such folder of weights", where=str(folder), todo="Check student.base")
         return put_tree(self._store, prefix, folder)
 
-    def _put_lesson(self, prefix: str, records: Path, ball: Path) -> ArtifactRef:
-        """Records and pictures in one tar ball: the same content gives the same bytes."""
-        numbers: dict[str, str] = {}
-        with tarfile.open(ball, "w") as tar:
-            lines = []
-            for line in records.read_text(encoding="utf-8").splitlines():
-                record = json.loads(line)
-                picture = Path(record["picture"])
-                if str(picture) not in numbers:
-                    numbers[str(picture)] = f"pictures/{len(numbers):06d}{picture.suffix}"
-                    _add(tar, numbers[str(picture)], picture.read_bytes())
-                lines.append(canonical_json({**record, "picture": numbers[str(picture)]}) + b"\n")
-            _add(tar, _RECORDS, b"".join(lines))
+    def _put_lesson(self, own: str, records: Path, ball: Path) -> ArtifactRef:
         try:
-            return self._store.put_file(f"{prefix}/lesson.tar", ball)
+            _write_lesson(records, ball)
+            return self._store.put_file(f"{own}/lesson.tar", ball)
+        except FileNotFoundError as error:
+            raise InputError("records or a picture of theirs are gone", where=str(error.filename)) from error
         finally:
-            ball.unlink()
+            ball.unlink(missing_ok=True)
+
+
+def _write_lesson(records: Path, ball: Path) -> None:
+    """Records and pictures in one tar ball: the same content gives the same bytes."""
+    names: dict[str, str] = {}
+    lines = []
+    with tarfile.open(ball, "w") as tar:
+        for line in records.read_text(encoding="utf-8").splitlines():
+            record = json.loads(line)
+            picture = record.get("picture")
+            if picture and picture not in names:
+                names[picture] = f"pictures/{len(names):06d}{Path(picture).suffix}"
+                _add(tar, names[picture], Path(picture).read_bytes())
+            lines.append(canonical_json({**record, "picture": names.get(picture)}) + b"\n")
+        _add(tar, _RECORDS, b"".join(lines))
 
 
 def open_parcel(store: Store, document: bytes, folder: Path) -> bytes:
@@ -114,7 +120,9 @@ def _open_lesson(ball: Path, folder: Path) -> Path:
         tar.extractall(folder, filter="data")
     records = folder / _RECORDS
     lines = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
-    placed = [{**record, "picture": str(folder / record["picture"])} for record in lines]
+    placed = [
+        {**record, "picture": str(folder / record["picture"])} if record["picture"] else record for record in lines
+    ]
     records.write_text("".join(json.dumps(record) + "\n" for record in placed))
     return records
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+PUBLISHED = Path(__file__).parent / "recipes"
+"""One file per family that has a recipe of its own: what it sets differs from the defaults below."""
 
 
 class Recipe(BaseModel):
@@ -23,12 +28,32 @@ class Recipe(BaseModel):
     epochs: float = Field(3.0, gt=0, description="passes over the records")
     max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps, whatever the epochs")
     batch_size: int = Field(16, ge=1, description="records per step and device")
+    iterations_per_epoch: int | None = Field(None, ge=1, description="steps of an epoch; none: once over the records")
     gradient_accumulation: int = Field(1, ge=1, description="batches per optimizer step")
     scheduler: Literal["cosine", "linear", "constant_with_warmup"] = Field("cosine", description="after warm-up")
     warmup_ratio: float = Field(0.03, ge=0, lt=1, description="share of the steps in which the learning rate rises")
-    weight_decay: float = Field(0.0, ge=0, description="AdamW's")
-    max_gradient_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
-    max_length: int = Field(512, ge=8, description="longest record in tokens; a longer one is an error, not cut")
+    warmup_steps: int | None = Field(None, ge=0, description="the same as a number of steps, which then counts")
+    lr_start: float | None = Field(None, gt=0, description="where warm-up begins; only with lr_min; none: at 0")
+    lr_min: float | None = Field(None, gt=0, description="the cosine ends here, counting from the first step")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's, of matrices only")
+    max_gradient_norm: float | None = Field(1.0, gt=0, description="gradients are clipped to this norm; none: not")
+    max_length: int = Field(512, ge=8, description="longest record in tokens")
+    overlong: Literal["error", "cut"] = Field("error", description="what happens to a longer one; cut: on the right")
+    longest_answer: int | None = Field(None, ge=1, description="tokens kept after a record's first question; none: all")
+    loss: Literal["answer", "token"] = Field("answer", description="mean of answers' means, or over all answer tokens")
     precision: Literal["fp32", "bf16"] = Field("bf16", description="bf16: autocast over fp32 master weights")
+    gradient_checkpointing: bool = Field(False, description="compute activations again rather than keep them")
     checkpoint_steps: int = Field(100, ge=1, description="steps between checkpoints from which training can go on")
     seed: int = Field(0, ge=0, description="order of records, LoRA's first values, dropout")
+
+
+def published_recipe(family: str) -> dict[str, Any]:
+    """What the family's recipe sets; nothing where it has none."""
+    path = PUBLISHED / f"{family}.yaml"
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return found
+
+
+def family_recipe(family: str) -> Recipe:
+    """The family's published recipe, or the defaults where it has none."""
+    return Recipe.model_validate(published_recipe(family))

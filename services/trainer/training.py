@@ -78,7 +78,9 @@ def train(
         progress(TrainingProgress(step, steps, loss, time.monotonic() - began))
 
     watch = Watch(tell, cancelled)
-    lesson = Lesson(model, family, family.picture_id(tokenizer), sees=not recipe.train_vision)
+    lesson = Lesson(
+        model, family, family.picture_id(tokenizer), sees=not recipe.train_vision, per_token=recipe.loss == "token"
+    )
     trainer = LessonTrainer(lesson, _arguments(recipe, work), lessons, recipe, watch, cast(int, tokenizer.pad_token_id))
     agree_on_checkpoint(int(resume.name.rsplit("-", 1)[1]) if resume else 0)
     output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -114,9 +116,16 @@ def _load(
         plain = family.load_model(base)
     except BROKEN_WEIGHTS as error:
         raise InputError(f"base weights cannot be loaded: {error}", where=str(base)) from error
-    lessons = prepare(records, family, tokenizer, recipe.max_length, None if recipe.train_vision else plain)
+    if recipe.gradient_checkpointing:
+        plain.gradient_checkpointing_enable({"use_reentrant": False})
+    if recipe.precision == "fp32":
+        torch.nn.Module.float(plain)
+    lessons = prepare(records, family, tokenizer, recipe, None if recipe.train_vision else plain)
     set_seed(recipe.seed)
     model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
+    for parameter in model.parameters():
+        if parameter.requires_grad:  # small steps would be lost in half precision
+            parameter.data = parameter.data.float()
     return model, lessons, tokenizer, family
 
 
@@ -154,12 +163,12 @@ def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.gradient_accumulation,
         num_train_epochs=recipe.epochs,
-        max_steps=recipe.max_steps or -1,
+        max_steps=_steps(recipe),
         learning_rate=recipe.lr,
         weight_decay=recipe.weight_decay,
-        max_grad_norm=recipe.max_gradient_norm,
+        max_grad_norm=recipe.max_gradient_norm or 0.0,
         lr_scheduler_type=recipe.scheduler,
-        warmup_steps=recipe.warmup_ratio,
+        warmup_steps=recipe.warmup_ratio if recipe.warmup_steps is None else recipe.warmup_steps,
         bf16=recipe.precision == "bf16",
         use_cpu=not torch.cuda.is_available(),
         seed=recipe.seed,
@@ -175,6 +184,13 @@ def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
         dataloader_num_workers=0,
         dataloader_pin_memory=False,
     )
+
+
+def _steps(recipe: Recipe) -> int:
+    """How many optimizer steps; -1: as many as the epochs take."""
+    if recipe.max_steps is None and recipe.iterations_per_epoch is not None:
+        return round(recipe.epochs * recipe.iterations_per_epoch)
+    return recipe.max_steps or -1
 
 
 def last_whole_checkpoint(work: Path) -> Path | None:

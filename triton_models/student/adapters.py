@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+import torch
 from peft import PeftConfig, PeftModel
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
@@ -60,6 +61,7 @@ class Adapters:
         except BROKEN as error:
             self._forget_half_loaded(name)
             raise Rejected(f"the adapter cannot be loaded: {error}", where=str(adapter)) from error
+        _in_the_bases_precision(self._peft, name, self._base.dtype)
         whole = config.modules_to_save or ()
         self._eyes[name] = name if any("vision" in module for module in whole) else ""
         self._names[adapter] = name
@@ -73,6 +75,13 @@ class Adapters:
         if self._peft is not None and name in self._peft.peft_config:
             with suppress(*BROKEN):
                 self._peft.delete_adapter(name)
+
+
+def _in_the_bases_precision(peft: PeftModel, name: str, dtype: torch.dtype) -> None:
+    """Layers trained in full stand between the base's own and must speak its precision; LoRA converts by itself."""
+    for place, parameter in peft.named_parameters():
+        if f".modules_to_save.{name}." in place:
+            parameter.data = parameter.data.to(dtype)
 
 
 def _switch(peft: PeftModel, *, enabled: bool) -> None:

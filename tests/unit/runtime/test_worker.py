@@ -20,7 +20,7 @@ from dataengine.wire.events import decode, encode
 REF = ArtifactRef("artifact://runs/r/config.json", "0" * 64, 2)
 READY = CheckpointReady("r", REF, 0, REF)
 DONE = EvalDone("r", REF, 0, REF, REF)
-QUICK = Patience(attempts=3, first=0.01, longest=0.02)
+QUICK = Patience(attempts=3, first=0.01, longest=0.02, hold=20)
 PATIENCE_SECONDS = 20.0
 
 
@@ -204,7 +204,7 @@ class LateBus(SqliteBus):
 
     refusals = 3
 
-    async def subscribe(self, group: str, topics: Sequence[str]) -> Subscription:
+    async def subscribe(self, group: str, topics: Sequence[str]) -> Any:
         if self.refusals:
             self.refusals -= 1
             raise Retryable("nobody listens")

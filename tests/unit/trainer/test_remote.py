@@ -76,6 +76,25 @@ def test_weights_that_are_not_there_are_named(lesson: Lesson, tmp_path: Path) ->
         TrainingParcels(MemoryStore()).pack(type(spec)(spec.name, document, spec.folder), "own", "shared")
 
 
+def test_a_picture_that_is_gone_is_named(lesson: Lesson, tmp_path: Path) -> None:
+    spec = lesson.spec("gone")
+    records = tmp_path / "records.jsonl"
+    records.write_text(json.dumps({"picture": str(tmp_path / "gone.png"), "turns": [["q", "a"]]}) + "\n")
+    document = json.dumps({**json.loads(spec.document), "records": str(records)}).encode()
+    with pytest.raises(InputError, match=r"gone\.png"):
+        TrainingParcels(MemoryStore()).pack(type(spec)(spec.name, document, spec.folder), "own", "shared")
+
+
+def test_a_record_without_a_picture_travels_too(lesson: Lesson, tmp_path: Path) -> None:
+    spec, store = lesson.spec("text"), MemoryStore()
+    records = tmp_path / "records.jsonl"
+    records.write_text(json.dumps({"picture": None, "turns": [["q", "a"]]}) + "\n")
+    document = json.dumps({**json.loads(spec.document), "records": str(records)}).encode()
+    ref = TrainingParcels(store).pack(type(spec)(spec.name, document, spec.folder), "own", "shared")
+    opened = json.loads(open_parcel(store, store.get(ref), tmp_path / "machine"))
+    assert lines(opened["records"]) == [{"picture": None, "turns": [["q", "a"]]}]
+
+
 def test_a_document_that_is_no_parcel_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="no training parcel"):
         open_parcel(MemoryStore(), b"{}", tmp_path)

@@ -36,7 +36,7 @@ def values_yaml() -> str:
 def values_schema() -> str:
     """values.schema.json."""
     schema = _without_titles(Chart.model_json_schema(by_alias=True))
-    return json.dumps({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}, indent=1) + "\n"
+    return json.dumps({"$schema": "http://json-schema.org/draft-07/schema#", **schema}, indent=1) + "\n"
 
 
 def guide(written: str) -> str:

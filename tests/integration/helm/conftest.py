@@ -45,9 +45,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes.Clu
 
 @pytest.fixture
 def namespace(cluster: kubernetes.Cluster, tmp_path: Path) -> Iterator[Namespace]:
-    """A namespace of the test's own. The operators' types are there."""
+    """A namespace of the test's own, which takes in only Pods that Kubernetes calls restricted. The operators' types are
+    there."""
     made = Namespace(cluster, tools(), f"team-{uuid4().hex[:6]}", tmp_path)
     made.kubectl("create", "namespace", made.name)
+    kinds = (f"pod-security.kubernetes.io/{kind}=restricted" for kind in ("enforce", "warn"))
+    made.kubectl("label", "namespace", made.name, *kinds)
     made.kubectl("apply", "-f", CRDS)
     made.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
     yield made
@@ -58,12 +61,19 @@ def namespace(cluster: kubernetes.Cluster, tmp_path: Path) -> Iterator[Namespace
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Server]]:
     """Kafka, MinIO and Triton, nothing prepared in them."""
     folder = tmp_path_factory.mktemp("engines")
-    (folder / "store").mkdir()
     try:
+        stored = minio.server(folder / "minio")
+        settings = {
+            "DATAENGINE_S3_ENDPOINT": stored.address,
+            "DATAENGINE_S3_BUCKET": "loop",
+            "DATAENGINE_S3_ACCESS_KEY": minio.ROOT_USER,
+            "DATAENGINE_S3_SECRET_KEY": minio.ROOT_PASSWORD,
+            "DATAENGINE_S3_SECURE": "false",
+        }
         servers = {
             "kafka": kafka.server(folder / "kafka", free_port()),
-            "minio": minio.server(folder / "minio"),
-            "triton": triton.server(folder, {"DATAENGINE_STUDENT_STORE_FOLDER": str(folder / "store")}),
+            "minio": stored,
+            "triton": triton.server(folder, settings),
         }
     except MissingToolError as error:
         pytest.skip(str(error))

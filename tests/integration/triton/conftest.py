@@ -35,7 +35,7 @@ def server(world: StudentWorld) -> Iterator[Server]:
 
 @pytest.fixture
 def connection(server: Server) -> TritonConnection:
-    return TritonConnection((server.address,))
+    return TritonConnection((server.address,), load=300)  # torch loads for a minute on a busy machine
 
 
 @pytest.fixture

@@ -147,7 +147,7 @@ class KafkaSubscription:
         joined = False
         try:
             await kafka_records.start(self._connection, consumer)
-            await self._wait_for_topics(consumer)
+            await kafka_records.wait_for_topics(consumer, self._topics, self._connection.request_timeout)
             consumer.subscribe(self._topics, listener=_Listener(self, consumer))
             joined = True
         except FOREIGN as error:
@@ -156,19 +156,6 @@ class KafkaSubscription:
             if not joined:
                 await kafka_records.stop(consumer, self._connection.request_timeout)
         return consumer
-
-    async def _wait_for_topics(self, consumer: AIOKafkaConsumer) -> None:
-        """Topics may be made while the services start: wait a request's time. A consumer that subscribes to a topic
-        before it exists would hear of it late and say nothing."""
-        end = asyncio.get_running_loop().time() + self._connection.request_timeout
-        while True:
-            try:
-                await kafka_records.partitions_of(consumer._client, self._topics)
-                return
-            except kafka.UnknownTopicOrPartitionError:
-                if asyncio.get_running_loop().time() > end:
-                    raise
-                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _read(self) -> None:
         """Keep polling, and make the consumer anew when it died. Ends when something does not pass by itself."""

@@ -97,7 +97,8 @@ class KafkaPublisher:
     def _seen(self, producer: AIOKafkaProducer, done: asyncio.Future[Any]) -> None:
         """A failed batch leaves a gap in the producer's sequence: nothing on that partition succeeds after it."""
         if not done.cancelled() and (error := done.exception()) is not None:
-            self._log.warning("the producer is made anew", error=repr(error))
+            if producer is self._producer:
+                self._log.warning("the producer is made anew", error=repr(error))
             self._discard(producer)
 
     async def _ready(self) -> AIOKafkaProducer:

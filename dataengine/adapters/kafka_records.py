@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -15,6 +16,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from dataengine.adapters.kafka_connection import KafkaConnection, unreachable
 from dataengine.adapters.kafka_errors import FOREIGN, translating
 from dataengine.core.ports import Message
+
+_AGAIN_SECONDS = 1.0
 
 
 def message_of(record: ConsumerRecord, prefix: str) -> Message:
@@ -41,6 +44,20 @@ async def partitions_of(client: Any, topics: Sequence[str]) -> list[TopicPartiti
     if missing:
         raise kafka.UnknownTopicOrPartitionError(*missing)
     return [TopicPartition(t, n) for t in topics for n in sorted(client.cluster.partitions_for_topic(t))]
+
+
+async def wait_for_topics(consumer: AIOKafkaConsumer, topics: Sequence[str], seconds: float) -> None:
+    """Return when all topics (names on the broker) exist; they may be made while the services start. A consumer that
+    subscribes to a topic before it exists hears of it late and says nothing. Raises what `partitions_of` does."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            await partitions_of(consumer._client, topics)
+            return
+        except kafka.UnknownTopicOrPartitionError:
+            if time.monotonic() > end:
+                raise
+            await asyncio.sleep(_AGAIN_SECONDS)
 
 
 async def history(connection: KafkaConnection, topics: Sequence[str]) -> list[Message]:

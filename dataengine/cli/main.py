@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from dataengine.cli import data, parked
+from dataengine.cli import data, parked, prompt, student
 from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
 from dataengine.cli.classify import classify
 from dataengine.cli.doctor import doctor, prepare
@@ -15,7 +15,6 @@ from dataengine.cli.experiment import experiment
 from dataengine.cli.gc import gc
 from dataengine.cli.inspect import export, history, report, status
 from dataengine.cli.lineage import lineage
-from dataengine.cli.policy import policy
 from dataengine.cli.policy import policy
 from dataengine.cli.publish import publish
 from dataengine.cli.run import run
@@ -38,9 +37,10 @@ app.command()(experiment)
 app.command()(doctor)
 app.command()(prepare)
 app.command()(policy)
-app.command()(policy)
 app.add_typer(parked.app, name="parked")
 app.add_typer(data.app, name="data")
+app.add_typer(student.app, name="student")
+app.add_typer(prompt.app, name="prompt")
 app.command("benchmarks")(list_benchmarks)
 app.command()(check)
 app.command()(score)

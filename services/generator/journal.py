@@ -37,7 +37,7 @@ class Journal:
     async def write(self, requests: Sequence[TeacherRequest]) -> list[TeacherReply]:
         """Replies in order. Raises Retryable or Rejected as the teacher does, once every request has been settled."""
         key = f"{self._prefix}-replies-{self._batches:04d}.json"
-        names = [_name(request) for request in requests]
+        names = [request_digest(request) for request in requests]
         replies = await asyncio.to_thread(self._kept, key, names)
         if replies is None:
             replies = await self._ask(requests, names)
@@ -70,7 +70,7 @@ class Journal:
         return [result for result in results if isinstance(result, TeacherReply)]
 
 
-def _name(request: TeacherRequest) -> str:
+def request_digest(request: TeacherRequest) -> str:
     """A digest of everything that was asked, the picture included."""
     fields = {**asdict(request), "picture": digest_of(request.picture or b"")}
     return digest_of(canonical_json(fields))

@@ -1,0 +1,1 @@
+"""Interactive Prompt Optimization, without hands: criticise, sample, judge, change, until failures stop falling."""

@@ -45,8 +45,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kubernetes.Clu
 
 @pytest.fixture
 def namespace(cluster: kubernetes.Cluster, tmp_path: Path) -> Iterator[Namespace]:
-    """A namespace of the test's own, which takes in only Pods that Kubernetes calls restricted. The operators' types are
-    there."""
+    """A namespace of the test's own, which takes in only Pods that Kubernetes calls restricted."""
     made = Namespace(cluster, tools(), f"team-{uuid4().hex[:6]}", tmp_path)
     made.kubectl("create", "namespace", made.name)
     kinds = (f"pod-security.kubernetes.io/{kind}=restricted" for kind in ("enforce", "warn"))

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from dataengine.adapters.kafka_topics import ACCESS
+from dataengine.runtime.later import LATER, group_of
 from tests.integration.helm.charts import MATRIX, Helm, Manifest, container, of_kind, pods, variables
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("helm")]
@@ -140,9 +142,15 @@ def test_keda_scales_the_generator_by_its_group_on_its_topics(helm: Helm) -> Non
     assert spec["scaleTargetRef"] == {"name": "loop-dataengine-generator"}
     assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (0, 16)
     assert "replicas" not in of_kind(manifests, "Deployment")["generator"]["spec"]
-    assert [a["topic"] for a in asked] == ["team-a.generation-task", "team-a.weakness-report", "team-a.generation-done"]
-    assert {(a["consumerGroup"], a["sasl"], a["tls"]) for a in asked} == {
-        ("team-a.generator", "scram_sha512", "enable")
-    }
+    tasks, *waking = asked
+    assert (tasks["topic"], tasks["lagThreshold"]) == ("team-a.generation-task", "4")
+    # whatever a generator reads must wake it from 0
+    read = {(f"team-a.{topic}", "team-a.generator") for topic in ACCESS["generator"].reads if topic != LATER}
+    read.add((f"team-a.{LATER}", f"team-a.{group_of('generator')}"))
+    assert {(trigger["topic"], trigger["consumerGroup"]) for trigger in asked} == read
+    assert {trigger["lagThreshold"] for trigger in waking} == {"1000"}
+    for trigger in asked:
+        assert trigger["offsetResetPolicy"] == "earliest"
+        assert (trigger["sasl"], trigger["tls"]) == ("scram_sha512", "enable")
     login = of_kind(manifests, "TriggerAuthentication")["generator"]["spec"]
     assert [e["name"] for e in login["secretTargetRef"][:2]] == ["kafka-autoscaler", "kafka-autoscaler"]

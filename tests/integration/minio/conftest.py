@@ -32,9 +32,11 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     except MissingToolError as error:
         pytest.skip(str(error))
     server.start()
-    prepare_bucket(connection_to(server), tmp_path_factory.mktemp("cache"))
-    yield server
-    server.stop()
+    try:
+        prepare_bucket(connection_to(server), tmp_path_factory.mktemp("cache"))
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture
@@ -55,7 +57,9 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     except MissingToolError as error:
         pytest.skip(str(error))
     server.start()
-    prepare_bucket(connection_to(server), tmp_path / "cache")
-    yield server
-    server.thaw()
-    server.kill()
+    try:
+        prepare_bucket(connection_to(server), tmp_path / "cache")
+        yield server
+    finally:
+        server.thaw()
+        server.kill()

@@ -100,8 +100,10 @@ class Server:
             self.process.wait()
 
     def freeze(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
+        """SIGSTOP: connections stay open and nothing answers. Returns when the process stands still."""
         self._signal(signal.SIGSTOP)
+        while self.process is not None and self.process.poll() is None and not _stands_still(self.process.pid):
+            time.sleep(0.01)
 
     def thaw(self) -> None:
         """SIGCONT."""
@@ -110,6 +112,12 @@ class Server:
     def _signal(self, number: signal.Signals) -> None:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, number)
+
+
+def _stands_still(pid: int) -> bool:
+    """Whether every thread of the process is stopped."""
+    states = (task / "stat" for task in Path(f"/proc/{pid}/task").iterdir())
+    return all(state.read_text().rsplit(")", 1)[1].split()[0] in "TZ" for state in states)
 
 
 def tail(path: Path, lines: int = 15) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import structlog
 from aiokafka.conn import create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
@@ -155,8 +156,8 @@ async def _try(connection: KafkaConnection, address: str) -> DataEngineError | N
 
 
 class _Sparse(logging.Handler):
-    """Passes one line per template and `seconds` on to the root's handlers, with how many were held back: aiokafka
-    says the same ten times a second while a broker is away."""
+    """Passes one line per template and `seconds` on to our own log, with how many were held back: aiokafka says the
+    same ten times a second while a broker is away."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__(logging.WARNING)
@@ -171,9 +172,10 @@ class _Sparse(logging.Handler):
             self._said[template] = (at, held + 1)
             return
         self._said[template] = (now, 0)
-        if held:
-            record.msg, record.args = f"{record.getMessage()} (and {held} times more before)", None
-        logging.getLogger().handle(record)
+        more: dict[str, Any] = {"held_back": held} if held else {}
+        if record.exc_info:
+            more["exc_info"] = record.exc_info
+        structlog.get_logger(source=record.name).log(record.levelno, record.getMessage(), **more)
 
 
 def quieten(seconds: float = 30.0) -> None:

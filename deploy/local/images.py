@@ -45,7 +45,7 @@ class Engine:
         settings = {"CONTAINERS_STORAGE_CONF": "storage.conf", "CONTAINERS_CONF": "containers.conf"}
         return {**os.environ, **{name: str(self.folder / file) for name, file in settings.items()}}
 
-    def run(self, *command: str, timeout: float = 1800.0) -> str:
+    def run(self, *command: str, timeout: float = 7200.0) -> str:
         """The output of a command. Raises MissingToolError with the end of what it said if it fails."""
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=timeout, cwd=PROJECT

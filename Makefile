@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 WORLD := examples/scenes/world
 
-.PHONY: help setup demo up down demo-cluster test check lint proto clean
+.PHONY: help setup demo up down demo-cluster chaos test check lint proto clean
 
 help:             ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -33,6 +33,9 @@ down: setup       ## Stop them; what they hold stays in .servers
 demo-cluster: setup  ## The demo on these servers, each service a process of its own
 	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
 	@$(BIN)/python -m deploy.local.demo examples/scenes/cluster.yaml
+
+chaos: setup      ## Runs under seeded random faults on real servers: make chaos SEED=1 ROUNDS=3
+	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3)
 
 test: setup       ## Run the tests
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup

@@ -13,7 +13,7 @@ from dataengine.runtime.metrics import Metrics, all_of
 from dataengine.runtime.progress import told_progress
 from dataengine.runtime.service import ServiceSettings, run_service, serve
 from dataengine.runtime.tracing import exporting
-from dataengine.runtime.worker import Handler, Patience, Worker
+from dataengine.runtime.worker import Handler, Observer, Patience, Worker
 
 SERVICE = "DATAENGINE_SERVICE_"
 
@@ -35,9 +35,14 @@ HandlersOf = Callable[[Bench], Mapping[str, Handler]]
 
 
 def run_on_engines(
-    name: str, handlers_of: HandlersOf, *, concurrency: int = 1, patience: Patience = Patience()
+    name: str,
+    handlers_of: HandlersOf,
+    *,
+    concurrency: int = 1,
+    patience: Patience = Patience(),
+    watch: Observer | None = None,
 ) -> None:
-    """Be the service `name` until SIGTERM. Several processes of one name share its work.
+    """Be the service `name` until SIGTERM. Several processes of one name share its work. `watch` is told of every step.
 
     Leaves the process with exit code 2, and an error that names the variables, if the environment is wrong.
     """
@@ -45,7 +50,7 @@ def run_on_engines(
     async def main(settings: ServiceSettings) -> None:
         store, bus, metrics, tracing = open_store(), open_bus(), Metrics(name), exporting(name)
         farewells: list[Callable[[], None]] = []
-        observers = [metrics.observe, *([tracing.observe] if tracing else [])]
+        observers = [metrics.observe, *([tracing.observe] if tracing else []), *([watch] if watch else [])]
         try:
             async with told_progress(bus) as progress:
                 handlers = handlers_of(Bench(bus, store, progress, metrics, work_folder(), farewells.append))

@@ -12,14 +12,17 @@ from deploy.local.server import Server, free_port, listens
 NAMES = ("evaluator", "analyzer", "generator", "trainer")
 
 
-def service(name: str, folder: Path, environment: Mapping[str, str], number: int = 0) -> Server:
-    """One process of the service `name`, not started yet. Ready when its health port listens."""
+def service(
+    name: str, folder: Path, environment: Mapping[str, str], number: int = 0, module: tuple[str, ...] = ()
+) -> Server:
+    """One process of the service `name`, not started yet. Ready when its health port listens. `module` is what python
+    runs instead of the service itself."""
     health = free_port()
     own = folder / f"{name}-{number}"
     return Server(
         name=f"{name}-{number}",
         address=f"127.0.0.1:{health}",
-        command=[sys.executable, "-m", f"services.{name}"],
+        command=[sys.executable, "-m", *(module or (f"services.{name}",))],
         log=folder / f"{name}-{number}.log",
         ready=lambda: listens(health),
         environment={

@@ -9,7 +9,7 @@ from dataengine.core.events import Event, RunRested, WeaknessReport
 from dataengine.engines.serving import Bench, run_on_engines
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
-from dataengine.runtime.worker import Handler
+from dataengine.runtime.worker import Handler, Observer
 from services.analyzer.handler import AnalyzerHandler
 
 
@@ -31,5 +31,10 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
     return {"eval-done": on_eval_done}
 
 
+def main(watch: Observer | None = None) -> None:
+    """Be the service until SIGTERM; `watch` is told of every step."""
+    run_on_engines("analyzer", handlers_of, watch=watch)
+
+
 if __name__ == "__main__":
-    run_on_engines("analyzer", handlers_of)
+    main()

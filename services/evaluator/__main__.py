@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dataengine.engines.opening import open_student
 from dataengine.engines.serving import Bench, run_on_engines
-from dataengine.runtime.worker import Handler
+from dataengine.runtime.worker import Handler, Observer
 from services.evaluator.benchmarks.registry import find_benchmark
 from services.evaluator.handler import Evaluator
 
@@ -17,5 +17,10 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
     return {"checkpoint-ready": evaluator.on_checkpoint_ready}
 
 
+def main(watch: Observer | None = None) -> None:
+    """Be the service until SIGTERM; `watch` is told of every step."""
+    run_on_engines("evaluator", handlers_of, watch=watch)
+
+
 if __name__ == "__main__":
-    run_on_engines("evaluator", handlers_of)
+    main()

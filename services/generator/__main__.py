@@ -12,7 +12,7 @@ from dataengine.engines.opening import open_teacher
 from dataengine.engines.serving import Bench, run_on_engines
 from dataengine.runtime.metrics import MeteredTeacher
 from dataengine.runtime.runfile import TeacherSection
-from dataengine.runtime.worker import Handler
+from dataengine.runtime.worker import Handler, Observer
 from dataengine.wire.documents import PartDoc
 from services.generator.handler import Generator
 from services.generator.settings import GeneratorSettings
@@ -43,5 +43,11 @@ def _metered(bench: Bench, section: TeacherSection) -> MeteredTeacher:
 
 SETTINGS = GeneratorSettings()
 
+
+def main(watch: Observer | None = None) -> None:
+    """Be the service until SIGTERM; `watch` is told of every step."""
+    run_on_engines("generator", handlers_of, concurrency=2, watch=watch)
+
+
 if __name__ == "__main__":
-    run_on_engines("generator", handlers_of, concurrency=2)
+    main()

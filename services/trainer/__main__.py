@@ -10,7 +10,7 @@ from dataengine.core.events import CheckpointReady, Event
 from dataengine.data.picture_sources import open_source
 from dataengine.engines.opening import open_jobs
 from dataengine.engines.serving import Bench, run_on_engines
-from dataengine.runtime.worker import Handler, Patience
+from dataengine.runtime.worker import Handler, Observer, Patience
 from dataengine.wire.documents import CheckpointDoc
 from services.trainer.handler import Trainer
 from services.trainer.parcel import TrainingParcels
@@ -36,5 +36,10 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
     return {"data-ready": on_data_ready}
 
 
+def main(watch: Observer | None = None) -> None:
+    """Be the service until SIGTERM; `watch` is told of every step."""
+    run_on_engines("trainer", handlers_of, patience=Patience(attempts=2), watch=watch)
+
+
 if __name__ == "__main__":
-    run_on_engines("trainer", handlers_of, patience=Patience(attempts=2))
+    main()

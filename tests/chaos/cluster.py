@@ -1,0 +1,104 @@
+"""A whole engine of real servers and service processes for one test or one chaos run, on free ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from deploy.local import kafka, minio, teacher, triton
+from deploy.local.server import Server, free_port
+from deploy.local.services import NAMES, service
+
+PATIENCE_SECONDS = 420.0
+
+
+class Cluster:
+    """Kafka, MinIO, Triton, the local teacher, and the four services (`generators` of the one)."""
+
+    def __init__(self, folder: Path, generators: int = 2) -> None:
+        self.folder = folder
+        self.kafka = kafka.server(folder / "kafka", free_port())
+        self.minio = minio.server(folder / "minio")
+        self.teacher = teacher.server(sys.executable, folder, free_port(), "--error-rate", "0.1")
+        store = {
+            "DATAENGINE_S3_ENDPOINT": self.minio.address,
+            "DATAENGINE_S3_BUCKET": "chaos",
+            "DATAENGINE_S3_ACCESS_KEY": minio.ROOT_USER,
+            "DATAENGINE_S3_SECRET_KEY": minio.ROOT_PASSWORD,
+            "DATAENGINE_S3_SECURE": "false",
+        }
+        self.triton = triton.server(folder, {**store, "DATAENGINE_STUDENT_CACHE": str(folder / "student")})
+        self.environment = {
+            **store,
+            "DATAENGINE_KAFKA_BOOTSTRAP": self.kafka.address,
+            "DATAENGINE_KAFKA_SESSION_TIMEOUT": "3",
+            "DATAENGINE_KAFKA_METADATA_MAX_AGE": "1",
+            "DATAENGINE_TRITON_ENDPOINTS": self.triton.address,
+            "LOCAL_TEACHER_KEY": "local",
+            "OMP_NUM_THREADS": "1",
+            "OMP_WAIT_POLICY": "passive",
+        }
+        self.services: dict[str, Server] = {}
+        for name in NAMES:
+            for number in range(generators if name == "generator" else 1):
+                self.services[f"{name}-{number}"] = service(name, folder / "services", self.environment, number)
+
+    def start_servers(self) -> None:
+        """The servers, with topics and bucket."""
+        for server in (self.kafka, self.minio, self.teacher, self.triton):
+            server.start(timeout=180)
+        self.command("prepare", "--partitions", "2", "--task-partitions", "4")
+
+    def start_services(self) -> None:
+        """The services; those that ended are started again."""
+        for one in self.services.values():
+            if one.process is None or one.process.poll() is not None:
+                one.start(timeout=120)
+
+    def stop(self) -> None:
+        """End everything, roughly."""
+        for server in (*self.services.values(), self.triton, self.teacher, self.kafka, self.minio):
+            server.thaw()
+            server.kill()
+        triton.forget_shared_memory()
+
+    def command(self, *arguments: str) -> str:
+        """What a command of the engine prints. Raises CalledProcessError."""
+        run = [sys.executable, "-m", "dataengine.cli.main", *arguments]
+        variables = {**os.environ, **self.environment, "CI": "true"}
+        return subprocess.run(run, env=variables, check=True, capture_output=True, text=True, timeout=120).stdout
+
+    def status(self, run: str) -> dict[str, Any]:
+        """`dataengine status RUN --json`."""
+        told: dict[str, Any] = json.loads(self.command("status", run, "--json"))
+        return told
+
+    def until_rested(self, run: str, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """The status once the run has rested; calls `meanwhile` between looks, and starts again what has ended.
+
+        Raises AssertionError if something of the run is parked, or nothing comes of it in PATIENCE_SECONDS.
+        """
+        end = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            meanwhile()
+            self.start_services()
+            with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):  # a server is away: look again
+                told = self.status(run)
+                assert told["state"] != "parked", self.command("parked", "list")
+                if told["state"] == "rested":
+                    return told
+            time.sleep(0.5)
+        raise AssertionError(f"{run} did not come to rest; logs are in {self.folder / 'services'}")
+
+
+def numbers(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a run's rounds came to, without what depends on where it ran."""
+    assert told["state"] == "rested"
+    return [{key: value for key, value in round_.items() if key != "checkpoint"} for round_ in told["rounds"]]

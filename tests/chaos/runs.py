@@ -1,0 +1,101 @@
+"""Small runs to be disturbed, and what must be true of them whatever happened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dataengine.core.events import TOPICS
+from dataengine.core.ports import Message
+from dataengine.engines.opening import open_bus
+from examples.scenes.make_world import make
+from tests.chaos.cluster import Cluster, numbers
+
+BASE = Path(__file__).parents[2] / "examples" / "scenes" / "base"
+SIZES = {"base": 40, "pool": 120, "diagnose": 24, "report": 30}
+
+
+def make_world(folder: Path) -> Path:
+    """A small world of pictures."""
+    make(folder, seed=7, sizes=SIZES, workers=1)
+    return folder
+
+
+def run_file(folder: Path, world: Path, name: str, teacher_address: str | None, rounds: int = 2) -> Path:
+    """A run on the small world, with the embedded teacher or the one behind an address."""
+    teacher: dict[str, Any] = {"error_rate": 0.1}
+    if teacher_address:
+        teacher = {"kind": "openai", "model": "annotations", "base_url": teacher_address}
+        teacher["api_key_env"] = "LOCAL_TEACHER_KEY"
+    content = {
+        "run": name,
+        "rounds": rounds,
+        "student": {"family": "tiny-llava", "base": str(BASE)},
+        "benchmark": {
+            "name": "seed-bench",
+            "diagnose": {"data": str(world / "diagnose")},
+            "report": {"data": str(world / "report")},
+        },
+        "pictures": {"source": "visual-genome", "data": str(world / "pool")},
+        "teacher": teacher,
+        "analysis": {"patience": 10},
+        "generation": {"budget": 40, "per_part": 10},
+        "training": {
+            "recipe": {"epochs": 1, "batch_size": 16, "checkpoint_steps": 2},
+            "replay": {"data": str(world / "base" / "replay.jsonl"), "ratio": 0.5},
+        },
+    }
+    path = folder / f"{name}.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def embedded_numbers(folder: Path, world: Path, name: str, rounds: int = 2) -> list[dict[str, Any]]:
+    """What the run comes to on the embedded default."""
+    path = run_file(folder, world, name, None, rounds)
+    command = [sys.executable, "-m", "dataengine.cli.main"]
+    variables = {**os.environ, "CI": "true", "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, "run", str(path), "--home", str(folder)], env=variables, check=False, capture_output=True)
+    told = subprocess.run(
+        [*command, "status", name, "--home", str(folder), "--json"], env=variables, check=True, capture_output=True
+    )
+    return numbers(json.loads(told.stdout))
+
+
+def messages_of(cluster: Cluster, topics: Sequence[str]) -> list[Message]:
+    """Everything on these topics."""
+
+    async def read() -> list[Message]:
+        bus = open_bus(cluster.environment)
+        try:
+            return list(await bus.history(topics))
+        finally:
+            await bus.close()
+
+    return asyncio.run(read())
+
+
+def check_invariants(cluster: Cluster, run: str) -> None:
+    """Every event of the run says the same each time it was published, and nothing of the run is parked.
+
+    Raises AssertionError.
+    """
+    said: dict[tuple[str, str], set[bytes]] = {}
+    for message in messages_of(cluster, TOPICS):
+        if message.key.split("/")[0] == run:
+            said.setdefault((message.topic, message.headers["ce_id"]), set()).add(message.value)
+    torn = {event: len(values) for event, values in said.items() if len(values) > 1}
+    assert not torn, f"events that were published with different contents: {torn}"
+    parked = [m for m in messages_of(cluster, ["parked"]) if m.key.split("/")[0] == run]
+    assert not parked, f"parked: {[m.headers['parked_error'] for m in parked]}"
+    rests = Counter(topic for topic, _ in said)
+    assert rests["run-rested"] == 1, f"the run rested {rests['run-rested']} times"

@@ -101,6 +101,9 @@ class Generator:
         if not all(parts) or not await asyncio.to_thread(self._closes, event, keys):
             return []
         plan = await asyncio.to_thread(PlanDoc.load, self._store, event.plan)
+        # each replica knows of its own parts only: that all are in is said here
+        wanted = sum(plan.budget.values())
+        self._progress.report(event.run, event.round, "generate", wanted, wanted)
         ref = await asyncio.to_thread(self._merge, event, plan, [part for part in parts if part], keys)
         return [DataReady(event.run, event.config, event.round, ref, plan.start_from)]
 

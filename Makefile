@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 WORLD := examples/scenes/world
 
-.PHONY: help setup demo up down demo-cluster chaos test check lint proto clean
+.PHONY: help setup demo up down demo-cluster chaos servers test check lint proto clean
 
 help:             ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -37,7 +37,10 @@ demo-cluster: setup  ## The demo on these servers, each service a process of its
 chaos: setup      ## Runs under seeded random faults on real servers: make chaos SEED=1 ROUNDS=3
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3)
 
-test: setup       ## Run the tests
+servers: setup    ## Download and build the real servers that tests start (kept outside of the checkout)
+	@$(BIN)/python -m deploy.local.get
+
+test: setup servers  ## Run the tests
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: setup       ## Style, types, import contracts, drift of generated code

@@ -1,4 +1,4 @@
-"""Downloads and builds the real servers that tests start: `python -m deploy.local.get`. What is there is not made again.
+"""Gets the real servers that tests start: `python -m deploy.local.get`. What is there is not downloaded or built again.
 
 Takes minutes the first time and seconds afterwards: everything is kept outside of the checkout. A server that this
 machine cannot get is named with the reason; its tests are skipped with the same words.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dataengine.core.artifacts import ArtifactRef, RunKeys
@@ -86,10 +86,14 @@ class JobRecords:
         keys = [key for key in self._keys("log") if key.endswith(f"-{who}.json")]
         return LastWords.load(self._store, self._ref(keys[-1])) if keys else None
 
-    def keep_checkpoint(self, step: int, folder: Path) -> None:
-        """Put a whole checkpoint; it counts once its manifest is there."""
+    def keep_checkpoint(self, step: int, folder: Path, whole: Callable[[], bool] = lambda: True) -> bool:
+        """Put a checkpoint; it counts once its manifest is there, which is written if `whole()` holds after its files
+        were read. Whether it was."""
         files = put_tree(self._store, f"{self._prefix}/checkpoints/{step:08d}", folder)
+        if not whole():
+            return False
         self._store.claim(f"{self._prefix}/checkpoints/{step:08d}.json", CheckpointFiles(files=files).encode())
+        return True
 
     def checkpoint_steps(self) -> list[int]:
         """The steps of which there is a whole checkpoint, rising."""

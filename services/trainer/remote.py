@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -34,6 +35,8 @@ EXIT_REJECTED = 2
 EXIT_STOPPED = 143
 Unpack = Callable[[Store, bytes, Path], bytes]
 Reply = TypeVar("Reply")
+KEPT_CHECKPOINTS = 2
+"""How many checkpoints `training` leaves on the disk (`save_total_limit`)."""
 _SHIP_SECONDS = 0.5
 _NOTE_SECONDS = 5.0
 _NOTE_SHARE = 0.01
@@ -164,17 +167,28 @@ class Shipping:
             self._noted, self._noted_at = note, now
 
     def _ship_checkpoints(self, records: JobRecords) -> None:
-        for folder in sorted(self._work.glob("checkpoint-*")):
-            step = int(folder.name.rpartition("-")[2])
+        for folder in self._newest():
+            step = _step_of(folder)
             if step in self._kept or not _is_whole(folder):
                 continue
+            untouched = partial(self._is_new, folder)
             try:
-                records.keep_checkpoint(step, folder)
+                if records.keep_checkpoint(step, folder, untouched):
+                    self._kept.add(step)
             except (Rejected, FileNotFoundError):
-                if folder.exists():
+                if untouched():
                     raise
-                continue  # the job has removed it for a newer one meanwhile
-            self._kept.add(step)
+
+    def _newest(self) -> list[Path]:
+        """The checkpoints that the job does not remove yet: it removes older ones after it has written a newer."""
+        return sorted(self._work.glob("checkpoint-*"), key=_step_of)[-KEPT_CHECKPOINTS:]
+
+    def _is_new(self, folder: Path) -> bool:
+        return folder in self._newest()
+
+
+def _step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
 
 
 def _is_whole(checkpoint: Path) -> bool:

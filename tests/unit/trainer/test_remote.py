@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.job_records import JobRecords
+from dataengine.adapters.job_records import JobRecords, LastWords
+from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ContractError, InputError
 from dataengine.testing.memory_store import MemoryStore
+from services.trainer import training
 from services.trainer.parcel import TrainingParcels, open_parcel
-from services.trainer.remote import JobSettings, main, training_command
+from services.trainer.recipe import Recipe
+from services.trainer.remote import KEPT_CHECKPOINTS, JobSettings, Shipping, main, training_command
 from tests.unit.trainer.lessons_elsewhere import Lesson, elsewhere, here, out_of, pack, weights
 
 PATIENCE = 120.0
@@ -169,8 +172,6 @@ def test_a_job_that_has_finished_is_not_trained_again(tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "metrics.json").write_text("{}")
-    from dataengine.adapters.job_records import LastWords
-
     JobRecords(store, "job").finish(LastWords(exit_code=0, log_tail=""), tmp_path / "out")
     environment = {"DATAENGINE_STORE_FOLDER": str(tmp_path / "store")}
     assert main("job/parcel.json", environment) == 0
@@ -215,3 +216,56 @@ def test_a_spoilt_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> None
     store.corrupt(spoilt, b"other")
     assert records.fetch_checkpoint(tmp_path / "work", tmp_path / "cache") == 3
     assert (tmp_path / "work" / "checkpoint-3" / "trained.safetensors").read_text() == "step 3"
+
+
+def checkpoint(work: Path, step: int, weights: str = "weights") -> Path:
+    folder = work / f"checkpoint-{step}"
+    folder.mkdir(parents=True)
+    (folder / "trained.safetensors").write_text(weights)
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    return folder
+
+
+class Slow(MemoryStore):
+    """A store during whose first upload something else happens."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__()
+        self._meanwhile = meanwhile
+
+    def put_file(self, key: str, path: Path) -> ArtifactRef:
+        ref = super().put_file(key, path)
+        meanwhile, self._meanwhile = self._meanwhile, lambda: None
+        meanwhile()
+        return ref
+
+
+def test_a_checkpoint_that_is_removed_while_it_is_read_does_not_count(tmp_path: Path) -> None:
+    first = checkpoint(tmp_path, 100)
+
+    def rotate() -> None:
+        checkpoint(tmp_path, 200)
+        checkpoint(tmp_path, 1000)
+        (first / "trained.safetensors").unlink()
+
+    records = JobRecords(Slow(rotate), "job")
+    shipping = Shipping(records, tmp_path)
+    shipping.ship()
+    assert records.checkpoint_steps() == []
+    shipping.ship()
+    assert records.checkpoint_steps() == [200, 1000]
+
+
+def test_a_checkpoint_that_is_still_being_written_waits(tmp_path: Path) -> None:
+    (checkpoint(tmp_path, 10) / "trainer_state.json").write_text('{"glob')
+    records = JobRecords(MemoryStore(), "job")
+    shipping = Shipping(records, tmp_path)
+    shipping.ship()
+    assert records.checkpoint_steps() == []
+    (tmp_path / "checkpoint-10" / "trainer_state.json").write_text('{"global_step": 10}')
+    shipping.ship()
+    assert records.checkpoint_steps() == [10]
+
+
+def test_training_keeps_as_many_checkpoints_as_are_looked_at(tmp_path: Path) -> None:
+    assert training._arguments(Recipe(), tmp_path).save_total_limit == KEPT_CHECKPOINTS

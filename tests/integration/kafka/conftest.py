@@ -13,6 +13,7 @@ from dataengine.adapters.kafka_connection import KafkaConnection
 from dataengine.adapters.kafka_topics import loop_topics
 from deploy.local import kafka
 from deploy.local.server import MissingToolError, Server, free_port
+from tests.integration.kafka.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         server = kafka.server(tmp_path_factory.mktemp("kafka"), free_port())
     except MissingToolError as error:
         pytest.skip(str(error))
-    server.start()
+    server.start(PATIENCE_SECONDS)
     yield server
     server.kill()
 

@@ -13,7 +13,7 @@ from dataengine.adapters.kafka_topics import TopicSpec
 from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import nothing_comes, soon
 from deploy.local.server import Server
-from tests.integration.kafka.waiting import insist, until
+from tests.integration.kafka.waiting import PATIENCE_SECONDS, insist, until
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
 
@@ -138,7 +138,7 @@ async def test_an_open_delivery_outlives_a_killed_broker(bus: KafkaBus, broker: 
     held = await soon(member)
     broker.kill()
     committing = asyncio.ensure_future(insist(held.commit))
-    await asyncio.to_thread(broker.start)
+    await asyncio.to_thread(broker.start, PATIENCE_SECONDS)
     await committing
     assert not held.lost
     following = await soon(member)
@@ -160,7 +160,7 @@ async def test_a_message_that_waits_for_a_frozen_broker_comes_when_it_thaws(bus:
         broker.thaw()
     await bus.publish([Message("data-ready", "run", b""), Message("eval-done", "run", b"2")])
     await held.commit()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert (await waiting).message.value == b"2"
 
 

@@ -16,7 +16,7 @@ from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import soon
 from dataengine.wire.events import decode, encode
 from deploy.local.server import Server
-from tests.integration.kafka.waiting import insist
+from tests.integration.kafka.waiting import PATIENCE_SECONDS, insist
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
 
@@ -83,7 +83,7 @@ async def test_a_killed_broker_loses_nothing_and_doubles_nothing(bus: KafkaBus, 
     await bus.publish(messages[:1])
     broker.kill()
     publishing = asyncio.gather(*(insist(partial(bus.publish, [message])) for message in messages[1:]))
-    await asyncio.to_thread(broker.start)
+    await asyncio.to_thread(broker.start, PATIENCE_SECONDS)
     await publishing
     assert sorted(await values(bus)) == [message.value for message in messages]
 

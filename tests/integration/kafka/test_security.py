@@ -19,6 +19,7 @@ from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import soon
 from deploy.local import kafka
 from deploy.local.server import MissingToolError, free_port
+from tests.integration.kafka.waiting import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
 
@@ -34,7 +35,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[kafka.Secured]:
         secured = kafka.secured(tmp_path_factory.mktemp("secured"), free_port(), free_port(), users)
     except MissingToolError as error:
         pytest.skip(str(error))
-    secured.server.start()
+    secured.server.start(PATIENCE_SECONDS)
     asyncio.run(prepare(secured))
     yield secured
     secured.server.kill()
@@ -157,7 +158,7 @@ async def test_a_right_that_is_taken_away_is_told_to_who_waits(broker: kafka.Sec
     await client._send_to_controller(DeleteAclsRequest(2, "eval-done", 3, "User:analyzer", "*", OPERATIONS["Read"], 3))
     await client.close()
     await publisher.publish([Message("eval-done", "run", b"x")])
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert "TOPIC_AUTHORIZATION_FAILED" in str(await waiting)
     await bus.close()
     await publisher.close()
@@ -172,9 +173,9 @@ async def test_a_login_that_is_taken_away_is_told_to_who_waits(broker: kafka.Sec
     changed = kafka.Users(plain={**PLAIN, "trainer": "another"}, scram=SCRAM)
     port, tls_port = (int(address.rpartition(":")[2]) for address in (broker.server.address, broker.tls_address))
     again = kafka.secured(broker.server.log.parent, port, tls_port, changed)
-    await asyncio.to_thread(again.server.start)
+    await asyncio.to_thread(again.server.start, PATIENCE_SECONDS)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             assert "SASL_AUTHENTICATION_FAILED" in str(await waiting)
         await bus.close()
     finally:

@@ -14,7 +14,7 @@ from dataengine.adapters.kafka_topics import TopicSpec
 from dataengine.core.ports import Message
 from deploy.local import kafka
 from deploy.local.server import MissingToolError, Server, free_port
-from tests.integration.kafka.waiting import insist
+from tests.integration.kafka.waiting import PATIENCE_SECONDS, insist
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
 
@@ -31,7 +31,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Server]]:
         pytest.skip(str(error))
     try:
         with ThreadPoolExecutor(3) as pool:
-            list(pool.map(lambda server: server.start(240), servers))
+            list(pool.map(lambda server: server.start(PATIENCE_SECONDS), servers))
         yield servers
     finally:
         for server in servers:
@@ -62,7 +62,7 @@ async def test_one_of_three_brokers_may_die_while_all_goes_on(brokers: list[Serv
     connection = KafkaConnection(addresses, request_timeout=5, publish_timeout=60, metadata_max_age=2)
     await create_topics(connection, TOPICS, replication=3)
     bus, killer = KafkaBus(connection), asyncio.Event()
-    async with asyncio.timeout(240):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         serving = asyncio.create_task(serve_all(bus))
         publishing = asyncio.create_task(publish_all(bus, killer))
         await killer.wait()

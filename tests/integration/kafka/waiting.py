@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from dataengine.core.errors import Retryable
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -120,6 +120,8 @@ class ReplaySection(Section):
     """JSON Lines of records (the seed's or LLaVA's), pictures relative to its folder."""
     ratio: float = Field(default=0.5, ge=0)
     """Replay records per engine sample."""
+    whole: bool = False
+    """Every replay record once, whatever the ratio (LLaVA-1.5 as published)."""
 
 
 class TrainingSection(Section):

@@ -22,14 +22,17 @@ _PICTURE_PLACE = "<image>"
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
-    """A picture's local file and a dialogue about it: (question, answer) turns, of which the answers are learned."""
+    """A picture's local file and a dialogue about it: (question, answer) turns, of which the answers are learned.
 
-    picture: Path
+    None: a dialogue without a picture.
+    """
+
+    picture: Path | None
     turns: tuple[tuple[str, str], ...]
 
     def encode(self) -> str:
         """One JSON line, as a training job reads it."""
-        return json.dumps({"picture": str(self.picture), "turns": [list(turn) for turn in self.turns]})
+        return json.dumps({"picture": str(self.picture) if self.picture else None, "turns": [list(turn) for turn in self.turns]})
 
 
 def engine_records(
@@ -52,15 +55,18 @@ def _cached(source: PictureSource, image: str, cache: Path) -> Path:
 def replay_records(
     section: TrainingSection, samples: int, seed: int, turns_of: Callable[[Sample], Turns]
 ) -> list[TrainingRecord]:
-    """`ratio` x `samples` records of base data, drawn by `seed`, each at most once more often than the others.
+    """`ratio` x `samples` records of base data, drawn by `seed`, each at most once more often than the others; all of
+    them once where the run file wants the `whole`.
 
     Raises InputError that names file and line.
     """
-    if section.replay is None or section.replay.ratio == 0:
+    if section.replay is None or (section.replay.ratio == 0 and not section.replay.whole):
         return []
     known = list(read_records(section.replay.data, turns_of))
     if not known:
         raise InputError("there is no record to replay", where=str(section.replay.data))
+    if section.replay.whole:
+        return known
     draw = random.Random(derived_seed("replay", seed))
     wanted = round(section.replay.ratio * samples)
     chosen: list[TrainingRecord] = []
@@ -87,6 +93,8 @@ def _record(line: str, path: Path, where: str, turns_of: Callable[[Sample], Turn
         record = json.loads(line)
     except ValueError as error:
         raise InputError(f"is not JSON: {error}", where=where) from error
+    if isinstance(record, dict) and "conversations" in record and "image" not in record:
+        return TrainingRecord(None, tuple(_dialogue(record, where)))
     if not isinstance(record, dict) or "image" not in record:
         raise InputError("is no record with an `image`", where=where)
     picture = path.parent / str(record["image"])

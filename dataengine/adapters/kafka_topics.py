@@ -11,8 +11,9 @@ from dataengine.core.events import TOPICS, GenerationTask
 PARKED = "parked"
 UNPARKED = "unparked"
 PROGRESS = "progress"
-"""Where events are set aside, where it is said that they were settled, and how far stages are: names of
-`dataengine.runtime`."""
+LATER = "later"
+"""Where events are set aside, where it is said that they were settled, how far stages are, and where events wait for a
+world that is not ready: names of `dataengine.runtime`."""
 
 MAX_BYTES = 64 * 1024
 """Largest key and value of an event together: what is larger belongs into an artifact."""
@@ -53,7 +54,7 @@ def loop_topics(partitions: int = 6, task_partitions: int = 24) -> tuple[TopicSp
     ]
     # whatever was let in must fit when it is set aside with its error
     aside = [TopicSpec(PARKED, 1, _PARKED_BYTES), TopicSpec(UNPARKED, 1, MAX_BYTES)]
-    return (*events, *aside, TopicSpec(PROGRESS, 1, days=7))
+    return (*events, *aside, TopicSpec(LATER, 1, MAX_BYTES, days=30), TopicSpec(PROGRESS, 1, days=7))
 
 
 def max_bytes(topic: str) -> int:
@@ -80,15 +81,23 @@ class Access:
 
 
 SERVICES = ("evaluator", "analyzer", "generator", "trainer")
+
+
+def _service(name: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> Access:
+    """A service reads its topics, and puts events that had to wait back on them."""
+    back = tuple(topic for topic in reads if topic not in writes)
+    return Access((*reads, LATER), (*writes, *back, PARKED, LATER, PROGRESS), (name, f"{name}.{LATER}"))
+
+
 ACCESS: Mapping[str, Access] = {
-    "evaluator": Access(("checkpoint-ready",), ("eval-done", PARKED, PROGRESS), ("evaluator",)),
-    "analyzer": Access(("eval-done",), ("weakness-report", "run-rested", PARKED, PROGRESS), ("analyzer",)),
-    "generator": Access(
+    "evaluator": _service("evaluator", ("checkpoint-ready",), ("eval-done",)),
+    "analyzer": _service("analyzer", ("eval-done",), ("weakness-report", "run-rested")),
+    "generator": _service(
+        "generator",
         ("weakness-report", "generation-task", "generation-done"),
-        ("generation-task", "generation-done", "data-ready", PARKED, PROGRESS),
-        ("generator",),
+        ("generation-task", "generation-done", "data-ready"),
     ),
-    "trainer": Access(("data-ready",), ("checkpoint-ready", PARKED, PROGRESS), ("trainer",)),
+    "trainer": _service("trainer", ("data-ready",), ("checkpoint-ready",)),
     # begins runs, shows where they are, replays what was parked
     "command": Access((*TOPICS, PARKED, UNPARKED, PROGRESS), (*TOPICS, UNPARKED), ("outcome",), SERVICES),
     # scales the generator on its lag

@@ -19,7 +19,7 @@ from dataengine.adapters.kafka_connection import KafkaConnection, quieten, why_u
 from dataengine.adapters.kafka_errors import translated, translating
 from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
 from dataengine.core.events import EVENT_TYPES
-from dataengine.runtime import parked, progress, worker
+from dataengine.runtime import later, parked, progress, worker
 from deploy.local.server import free_port
 
 
@@ -114,7 +114,7 @@ async def test_a_server_that_is_no_kafka_is_not_ready() -> None:
 
 def test_the_table_knows_every_topic_of_the_loop() -> None:
     names = {spec.name for spec in kafka_topics.loop_topics()}
-    assert names == {kind.topic for kind in EVENT_TYPES} | {worker.PARKED, parked.RESOLVED, progress.PROGRESS}
+    assert names == {kind.topic for kind in EVENT_TYPES} | {worker.PARKED, parked.RESOLVED, progress.PROGRESS, later.LATER}
     assert (kafka_topics.PARKED, kafka_topics.UNPARKED) == (worker.PARKED, parked.RESOLVED)
 
 

@@ -114,7 +114,8 @@ async def test_a_server_that_is_no_kafka_is_not_ready() -> None:
 
 def test_the_table_knows_every_topic_of_the_loop() -> None:
     names = {spec.name for spec in kafka_topics.loop_topics()}
-    assert names == {kind.topic for kind in EVENT_TYPES} | {worker.PARKED, parked.RESOLVED, progress.PROGRESS, later.LATER}
+    aside = {worker.PARKED, parked.RESOLVED, progress.PROGRESS, later.LATER}
+    assert names == {kind.topic for kind in EVENT_TYPES} | aside
     assert (kafka_topics.PARKED, kafka_topics.UNPARKED) == (worker.PARKED, parked.RESOLVED)
 
 

@@ -127,7 +127,9 @@ class LessonTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Dataset[int] | None = None) -> Sampler[int]:
         lengths = [len(row.ids) for row in self._lessons.rows]
-        return LengthGroups(lengths, self._recipe.batch_size * self._recipe.gradient_accumulation, self._recipe.seed)
+        kinds = [number is not None for number in self._lessons.picture_of]
+        batch = self._recipe.batch_size * self._recipe.gradient_accumulation
+        return LengthGroups(lengths, batch, self._recipe.seed, kinds)
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW: LoRA's matrices at the recipe's rate, whatever is trained in full at the projector's."""

@@ -35,7 +35,8 @@ def _record(line: str, where: str) -> TrainingRecord:
     try:
         row = json.loads(line)
         turns = tuple((str(question), str(answer)) for question, answer in row["turns"])
-        record = TrainingRecord(Path(str(row["picture"])), turns)
+        picture = row["picture"]
+        record = TrainingRecord(None if picture is None else Path(str(picture)), turns)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"is no training record: {error!r}", where=where) from error
     if not turns:
@@ -46,10 +47,10 @@ def _record(line: str, where: str) -> TrainingRecord:
 class Lessons(Dataset[int]):
     """Encoded records, and every picture once, either as pixels or as the frozen tower's output.
 
-    ``rows[i]`` belongs to picture ``picture_of[i]`` of ``pictures`` (P, …).
+    ``rows[i]`` belongs to picture ``picture_of[i]`` of ``pictures`` (P, …), or to none.
     """
 
-    def __init__(self, rows: Sequence[Encoded], picture_of: Sequence[int], pictures: torch.Tensor) -> None:
+    def __init__(self, rows: Sequence[Encoded], picture_of: Sequence[int | None], pictures: torch.Tensor) -> None:
         self.rows = rows
         self.picture_of = picture_of
         self.pictures = pictures
@@ -61,12 +62,13 @@ class Lessons(Dataset[int]):
         return index
 
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
-        """ids and labels (N, L), padded right, and pictures (N, …)."""
+        """ids and labels (N, L), padded right, and pictures (P, …) of the P records that have one."""
         rows = [self.rows[i] for i in indices]
+        seen = [number for i in indices if (number := self.picture_of[i]) is not None]
         return {
             "ids": padded([r.ids for r in rows], pad),
             "labels": padded([r.labels for r in rows], IGNORED),
-            "pictures": self.pictures[[self.picture_of[i] for i in indices]],
+            "pictures": self.pictures[seen],
         }
 
 
@@ -83,17 +85,23 @@ def prepare(
     """
     if not records:
         raise InputError("there are no training records")
-    numbers = {path: i for i, path in enumerate(dict.fromkeys(r.picture for r in records))}
-    rows = [_row(encode(family, tokenizer, r.turns), recipe, str(r.picture)) for r in records]
-    paths = list(numbers)
-    chunks = []
-    for start in range(0, len(paths), LOOK_BATCH):
-        pixels = torch.stack([_pixels(family, path) for path in paths[start : start + LOOK_BATCH]])
-        if tower is not None:
-            with torch.no_grad():
-                pixels = family.look(tower, pixels)
-        chunks.append(pixels)
-    return Lessons(rows, [numbers[r.picture] for r in records], torch.cat(chunks))
+    paths = list(dict.fromkeys(r.picture for r in records if r.picture is not None))
+    numbers: dict[Path | None, int] = {path: i for i, path in enumerate(paths)}
+    rows = []
+    for record in records:
+        row = encode(family, tokenizer, record.turns, pictured=record.picture is not None)
+        rows.append(_row(row, recipe, str(record.picture or "a record without a picture")))
+    # none of a blank one: the right shape where no record has a picture
+    chunks = [_looked_at(family, [family.pixels(Image.new("RGB", (2, 2)))], tower)[:0]]
+    parts = (paths[start : start + LOOK_BATCH] for start in range(0, len(paths), LOOK_BATCH))
+    chunks += [_looked_at(family, [_pixels(family, path) for path in part], tower) for part in parts]
+    return Lessons(rows, [numbers.get(r.picture) for r in records], torch.cat(chunks))
+
+
+@torch.no_grad()
+def _looked_at(family: Family, pixels: Sequence[torch.Tensor], tower: torch.nn.Module | None) -> torch.Tensor:
+    stacked = torch.stack(list(pixels))
+    return stacked if tower is None else family.look(tower, stacked)
 
 
 def _row(row: Encoded, recipe: Recipe, where: str) -> Encoded:
@@ -118,15 +126,18 @@ class LengthGroups(Sampler[int]):
     """Every record once per epoch, neighbours of like length; a pure function of seed and epoch.
 
     Records are shuffled, cut into pools of several batches, sorted by length within a pool, and the batches shuffled.
+    With ``kinds``, a whole batch holds records of one kind only (with a picture, or without); what does not fill a
+    batch comes last.
     """
 
     POOL = 16
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, kinds: Sequence[bool] | None = None) -> None:
         self._lengths = lengths
         self._batch = batch
         self._seed = seed
         self._epoch = 0
+        self._kinds = kinds if kinds is not None else [True] * len(lengths)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch's order."""
@@ -138,12 +149,21 @@ class LengthGroups(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         draws = torch.Generator().manual_seed((self._seed * 1_000_003 + self._epoch) % 2**63)
         order = torch.randperm(len(self._lengths), generator=draws).tolist()
-        whole = len(order) - len(order) % self._batch
         batches: list[list[int]] = []
-        size = self._batch * self.POOL
-        for start in range(0, whole, size):
-            pool = sorted(order[start : min(start + size, whole)], key=lambda i: self._lengths[i])
-            batches += [pool[i : i + self._batch] for i in range(0, len(pool), self._batch)]
+        rest: list[int] = []
+        for kind in (True, False):
+            alike = [i for i in order if self._kinds[i] is kind]
+            whole = len(alike) - len(alike) % self._batch
+            batches += self._pooled(alike[:whole])
+            rest += alike[whole:]
         for b in torch.randperm(len(batches), generator=draws).tolist():
             yield from batches[b]
-        yield from order[whole:]
+        yield from rest
+
+    def _pooled(self, order: Sequence[int]) -> list[list[int]]:
+        batches: list[list[int]] = []
+        size = self._batch * self.POOL
+        for start in range(0, len(order), size):
+            pool = sorted(order[start : start + size], key=lambda i: self._lengths[i])
+            batches += [pool[i : i + self._batch] for i in range(0, len(pool), self._batch)]
+        return batches

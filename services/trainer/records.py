@@ -32,7 +32,8 @@ class TrainingRecord:
 
     def encode(self) -> str:
         """One JSON line, as a training job reads it."""
-        return json.dumps({"picture": str(self.picture) if self.picture else None, "turns": [list(turn) for turn in self.turns]})
+        picture = str(self.picture) if self.picture else None
+        return json.dumps({"picture": picture, "turns": [list(turn) for turn in self.turns]})
 
 
 def engine_records(

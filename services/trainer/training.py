@@ -88,22 +88,36 @@ def train(
         raise Cancelled("training was cancelled", where=str(work), todo="start it again to go on from its checkpoint")
     if not trainer.is_world_process_zero():  # one of several processes keeps what all of them have
         return Trained(out / "adapter", {})
+    return _keep(trainer, model, family, recipe, out, output.training_loss, len(records), began, resume)
+
+
+def _keep(
+    trainer: LessonTrainer,
+    model: PeftModel,
+    family: Family,
+    recipe: Recipe,
+    out: Path,
+    loss: float,
+    records: int,
+    began: float,
+    resume: Path | None,
+) -> Trained:
+    """Write adapter, recipe and, last, metrics; remove what training needed to go on."""
     adapter = _save(model, family, out)
-    curve = [(row["step"], row["loss"]) for row in trainer.state.log_history if "loss" in row]
     metrics: dict[str, object] = {
-        "loss": output.training_loss,
-        "loss_curve": curve,
+        "loss": loss,
+        "loss_curve": [(row["step"], row["loss"]) for row in trainer.state.log_history if "loss" in row],
         "steps": trainer.state.global_step,
-        "records": len(records),
+        "records": records,
         "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "seconds": round(time.monotonic() - began, 3),
         "resumed_from_step": int(resume.name.rsplit("-", 1)[1]) if resume else 0,
     }
-    shutil.rmtree(work, ignore_errors=True)
+    shutil.rmtree(out / "work", ignore_errors=True)
     (out / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     partial = out / "metrics.json.part"
     partial.write_text(json.dumps(metrics, indent=1))
-    partial.rename(done)
+    partial.rename(out / "metrics.json")
     return Trained(adapter, metrics)
 
 

@@ -13,7 +13,7 @@ import pytest
 from kubernetes import client
 
 from dataengine.adapters.kubernetes_api import KubernetesApi
-from dataengine.adapters.kubernetes_jobs import KubernetesJobs
+from dataengine.adapters.kubernetes_jobs import KubernetesJobs, Rhythm
 from dataengine.adapters.kubernetes_manifest import job_manifest
 from dataengine.core.errors import ConfigurationError, Retryable
 from dataengine.core.ports import JobResult, JobSpec
@@ -88,6 +88,23 @@ async def test_the_api_server_is_killed_and_started_again_meanwhile(place: Place
     await asyncio.to_thread(place.cluster.apiserver.start)
     release(world)
     assert (await call).exit_code == 0
+    assert began(world) == 1
+
+
+async def test_an_api_server_that_stays_away_is_told_and_the_job_is_found_later(
+    place: Place, spec: JobSpec, world: Path
+) -> None:
+    pool = place.pool(SCRIPTED)
+    api = KubernetesApi(pool.namespace, pool.kubeconfig)
+    impatient = KubernetesJobs(api, pool, place.store, ScriptParcels(place.store), Rhythm(poll=0.1, patience=0.5))
+    call = ask(impatient, spec)
+    await until(lambda: began(world) == 1)
+    place.cluster.apiserver.kill()
+    with pytest.raises(Retryable, match="cannot be reached"):
+        await call
+    await asyncio.to_thread(place.cluster.apiserver.start)
+    release(world)
+    assert (await ask(place.scripted(), spec)).exit_code == 0
     assert began(world) == 1
 
 

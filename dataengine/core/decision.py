@@ -104,13 +104,14 @@ def promote(
     """
     regressed = _worse(guarded, alpha)
     drifted = tuple(name for name in _worse(guarded_since_base or {}, alpha) if name not in regressed)
+    worse = (*regressed, *drifted)
     change = f"{overall.gained} gained, {overall.lost} lost of {overall.n}, p = {overall.p:.2g}"
     if overall.gained <= overall.lost or overall.p > alpha:
-        return Promotion(False, f"not better overall ({change})", (*regressed, *drifted))
+        return Promotion(False, f"not better overall ({change})", worse)
     if regressed:
-        return Promotion(False, f"better overall ({change}), but worse at {', '.join(regressed)}", (*regressed, *drifted))
+        return Promotion(False, f"better overall ({change}), but worse at {', '.join(regressed)}", worse)
     if drifted:
-        return Promotion(False, f"better overall ({change}), but worse than the base at {', '.join(drifted)}", drifted)
+        return Promotion(False, f"better overall ({change}), but worse than the base at {', '.join(drifted)}", worse)
     return Promotion(True, f"better overall ({change}), no guarded type worse")
 
 

@@ -146,6 +146,6 @@ def _rules(config: RunFile) -> Rules:
 
 
 def _spending(config: RunFile, number: int) -> Spending:
-    """The purse of the round after `number`. Its seed depends on the run's seed only: arms of an experiment share draws."""
+    """The purse of the round after `number`. Its seed is the run's own: arms of an experiment share draws."""
     budget = config.generation.budget_in(number + 1)
     return Spending(budget, config.analysis.floor, derived_seed(config.seed, number, "allocation"))

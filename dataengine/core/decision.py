@@ -99,8 +99,8 @@ def promote(
 
     `overall` and `guarded` compare it with the best so far on the report split, `guarded_since_base` with the untouched
     base, so that many losses too small to be seen one by one cannot add up. Better: gained > lost and exact McNemar
-    p <= alpha. Worse: lost > gained and p <= alpha after Holm's adjustment over the guarded types, so that guarding many
-    types does not block a promotion by chance.
+    p <= alpha. Worse: lost > gained and p <= alpha after Holm's adjustment over the guarded types, so that guarding
+    many types does not block a promotion by chance.
     """
     regressed = _worse(guarded, alpha)
     drifted = tuple(name for name in _worse(guarded_since_base or {}, alpha) if name not in regressed)

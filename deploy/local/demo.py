@@ -32,12 +32,15 @@ LOOK_EVERY = 1.0
 async def until_rested(run: RunFile, services: Services, progress: Progress) -> str:
     """Show how far the run is until it rests (returns "") or an event of it is parked (returns the error)."""
     bus = open_bus(services.environment)
+    heard = 0.0
     try:
         while True:
             for name in services.revive():
                 print(f"{name} had ended; started again", file=sys.stderr)
-            for stage in await progress_of(bus, run.run):
+            news = [stage for stage in await progress_of(bus, run.run) if stage.at > heard]
+            for stage in news:
                 progress.report(run.run, stage.round, stage.stage, stage.done, stage.total, stage.note)
+            heard = max([heard, *(stage.at for stage in news)])
             ended = await _ended(bus, run.run)
             if ended is not None:
                 return ended

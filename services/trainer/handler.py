@@ -21,6 +21,7 @@ from dataengine.runtime.version import code_version
 from dataengine.wire.documents import CheckpointDoc, DatasetDoc
 from dataengine.wire.samples import decode_samples
 from dataengine.wire.trees import fetch_tree, put_tree
+from services.trainer.recipe import published_recipe
 from services.trainer.records import TrainingRecord, Turns, engine_records, replay_records
 
 EXIT_CONFIGURATION = 2
@@ -85,7 +86,11 @@ class Trainer:
             "base": start.base,
             "previous_adapter": adapter,
             "records": str(folder / "records.jsonl"),
-            "recipe": {"seed": derived_seed("training", run.seed, event.round) % 2**31, **run.training.recipe},
+            "recipe": {
+                **published_recipe(start.family),
+                "seed": derived_seed("training", run.seed, event.round) % 2**31,
+                **run.training.recipe,
+            },
             "out": str(folder / "out"),
         }
         return JobSpec(folder.name, canonical_json(document), folder), start, len(samples)

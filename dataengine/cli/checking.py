@@ -6,11 +6,12 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pydantic import ValidationError
-
+from dataengine.cli.expecting import disk_line, memory_line, plan_lines, recipe_of
 from dataengine.core.errors import ConfigurationError, DataEngineError, InputError
 from dataengine.core.ports import PictureSource
+from dataengine.data.embeddings import Embeddings
 from dataengine.data.exports import training_turns
 from dataengine.data.picture_sources import open_source
 from dataengine.runtime.runfile import RunFile
@@ -21,8 +22,12 @@ from services.evaluator.judging import judge_of
 from services.evaluator.splits import Splits, read_splits
 from services.evaluator.uploads import read_uploads
 from services.generator.filters.registry import find_filter
-from services.trainer.recipe import Recipe
+from services.generator.prompt_files import load_prompt
 from services.trainer.records import read_records
+
+BROKEN = "broken"
+_SMALL_POOL = 5000
+_LOOKED_AT = 500
 
 
 @dataclass(slots=True)
@@ -31,23 +36,30 @@ class Checked:
 
     lines: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
 
 
-def check(run: RunFile) -> Checked:
-    """Look at weights, questions, pictures, teacher, filters, replay and recipe, and at all of them even if one is
-    broken. Reads every file that the run will read, and changes none."""
+def check(run: RunFile, home: Path = Path()) -> Checked:
+    """Look at weights, questions, pictures, teacher, prompt, filters, replay, recipe, memory and disk, and at all of
+    them even if one is broken; then say what each round is expected to take. Changes no file. Reads every file that the
+    run will read, but of a pool of more than 5,000 pictures only 500."""
     found = Checked()
     for name, look in (
         ("student", _student),
-        ("benchmark", _benchmark),
+        ("benchmark", lambda run: _benchmark(run, found.counts)),
         ("pictures", _pictures),
         ("teacher", _teacher),
+        ("prompt", _prompt),
         ("filters", _filters),
         ("training", _training),
-        ("replay", _replay),
+        ("replay", lambda run: _replay(run, found.counts)),
+        ("memory", memory_line),
+        ("disk", lambda run: disk_line(run, home)),
         ("plan", _plan),
     ):
         _note(found, name, look, run)
+    if not any(name in ("training", "prompt") and text == BROKEN for name, text in found.lines):
+        found.lines += plan_lines(run, found.counts)
     return found
 
 
@@ -55,7 +67,7 @@ def _note(found: Checked, name: str, look: Callable[[RunFile], str], run: RunFil
     try:
         found.lines.append((name, look(run)))
     except DataEngineError as error:
-        found.lines.append((name, "broken"))
+        found.lines.append((name, BROKEN))
         found.problems.append(f"{name}: {error}")
 
 
@@ -74,7 +86,7 @@ def _student(run: RunFile) -> str:
     return f"{run.student.family}, {size / 1e6:.1f} M parameters, base {checkpoint.base_digest[:12]}"
 
 
-def _benchmark(run: RunFile) -> str:
+def _benchmark(run: RunFile, counts: dict[str, int]) -> str:
     benchmark = find_benchmark(run.benchmark.name)
     judge_of(benchmark, run.benchmark.mode, run.benchmark.variant)
     splits = read_splits(benchmark, run.benchmark, run.seed)
@@ -82,6 +94,7 @@ def _benchmark(run: RunFile) -> str:
     for upload in uploads:
         upload.file({})
     fingerprints(splits, uploads)
+    counts["questions"] = len(splits.diagnose.questions) + len(splits.report.questions)
     types = Counter(question.question_type for question in splits.report.questions)
     parts = [benchmark.title, _sizes(splits), f"{len(types)} types", run.benchmark.mode.value]
     parts += [f"no public answers, to upload: {upload.name} ({len(upload.asked.questions)})" for upload in uploads]
@@ -98,9 +111,14 @@ def _pictures(run: RunFile) -> str:
     if not pictures:
         raise InputError("the pool has no pictures", where=str(run.pictures.data))
     regions = 0
-    for picture in pictures:
+    looked_at = pictures if len(pictures) <= _SMALL_POOL else pictures[:: len(pictures) // _LOOKED_AT]
+    for picture in looked_at:
         source.read(picture.path)
         regions += len(source.annotations(picture.picture_id).regions)
+    if run.pictures.embeddings is not None:
+        Embeddings(run.pictures.embeddings).nearest("", 1)
+    if len(looked_at) < len(pictures):
+        return f"{len(pictures)} pictures; {len(looked_at)} of them looked at, {regions} regions"
     return f"{len(pictures)} pictures, {regions} regions"
 
 
@@ -115,6 +133,15 @@ def _teacher(run: RunFile) -> str:
     return f"{teacher.model} at {teacher.base_url or 'the default endpoint'}"
 
 
+def _prompt(run: RunFile) -> str:
+    prompt = load_prompt(run.generation.prompt)
+    if prompt.shows_picture and run.teacher.kind == "annotations":
+        raise ConfigurationError(
+            "the embedded teacher cannot see pictures", where="generation.prompt", todo="Use gen-2, or another teacher"
+        )
+    return f"{run.generation.prompt}, digest {prompt.digest[:12]}"
+
+
 def _filters(run: RunFile) -> str:
     for name in run.generation.filters:
         find_filter(name)
@@ -122,25 +149,25 @@ def _filters(run: RunFile) -> str:
 
 
 def _training(run: RunFile) -> str:
-    try:
-        recipe = Recipe.model_validate(run.training.recipe)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["training.recipe", *map(str, first["loc"])])
-        raise ConfigurationError(first["msg"].lower(), where=where) from error
+    recipe = recipe_of(run)
     return f"LoRA rank {recipe.rank} from {run.training.start}, {recipe.epochs:g} epochs of batch {recipe.batch_size}"
 
 
-def _replay(run: RunFile) -> str:
+def _replay(run: RunFile, counts: dict[str, int]) -> str:
     if run.training.replay is None:
         return "none"
     form = run.training.form
     known = sum(1 for _ in read_records(run.training.replay.data, lambda sample: training_turns(sample, form)))
     if not known:
         raise InputError("there is no record to replay", where=str(run.training.replay.data))
-    return f"{known} records, {run.training.replay.ratio:g} per engine sample"
+    counts["replay"] = known
+    share = "each once" if run.training.replay.whole else f"{run.training.replay.ratio:g} per engine sample"
+    return f"{known} records, {share}"
 
 
 def _plan(run: RunFile) -> str:
-    budget = run.generation.budget
-    return f"{run.rounds} rounds x {budget} samples, at most {round(budget * run.generation.attempts)} requests each"
+    budgets = [run.generation.budget_in(number) for number in range(1, run.rounds + 1)]
+    most = round(max(budgets) * run.generation.attempts)
+    if len(set(budgets)) == 1:
+        return f"{run.rounds} rounds x {budgets[0]} samples, at most {most} requests each"
+    return f"{run.rounds} rounds of {', '.join(map(str, budgets))} samples, at most {most} requests each"

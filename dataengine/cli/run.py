@@ -46,15 +46,15 @@ def run(
     loaded = read_run_file(run_file, {} if rounds is None else {"rounds": rounds})
     begun = (home / RunKeys(loaded.run).config).is_file()
     if check_only or not begun:
-        _checked(loaded, as_json and check_only)
+        _checked(loaded, home, as_json and check_only)
     if check_only:
         return
     _turn(loaded, home, replicas, as_json)
 
 
-def _checked(run: RunFile, as_json: bool) -> None:
+def _checked(run: RunFile, home: Path, as_json: bool) -> None:
     """Print what the run needs; leave with exit code 2 if something is broken."""
-    found = check(run)
+    found = check(run, home)
     if as_json:
         print(json.dumps({"run": run.run, "checks": dict(found.lines), "problems": found.problems}))
     else:

@@ -14,6 +14,7 @@ from dataengine.core.ports import PictureSource
 from dataengine.data.embeddings import Embeddings
 from dataengine.data.exports import training_turns
 from dataengine.data.picture_sources import open_source
+from dataengine.data.writing import KnownWriting
 from dataengine.runtime.runfile import RunFile
 from services.embedded import base_checkpoint
 from services.evaluator.benchmarks.registry import find_benchmark
@@ -117,6 +118,12 @@ def _pictures(run: RunFile) -> str:
         regions += len(source.annotations(picture.picture_id).regions)
     if run.pictures.embeddings is not None:
         Embeddings(run.pictures.embeddings).nearest("", 1)
+    if run.pictures.writing is not None:
+        known = KnownWriting(run.pictures.writing).lines
+        missing = sum(picture.path not in known for picture in pictures)
+        if missing:
+            what = f"knows nothing of {missing} of {len(pictures)} pictures"
+            raise InputError(what, where=str(run.pictures.writing), todo="Go on with: dataengine data read-text")
     if len(looked_at) < len(pictures):
         return f"{len(pictures)} pictures; {len(looked_at)} of them looked at, {regions} regions"
     return f"{len(pictures)} pictures, {regions} regions"

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from dataengine.cli.embedding import embed
 from dataengine.cli.options import JsonOption
+from dataengine.cli.reading_text import read_text
 from dataengine.core.errors import ConfigurationError
 from dataengine.data.json_index import Report
 from dataengine.data.visual_genome import index_visual_genome
@@ -26,6 +27,7 @@ INDEXERS: Mapping[str, Callable[[Path, Callable[[str], Report]], dict[str, int]]
 
 
 app.command()(embed)
+app.command("read-text")(read_text)
 
 
 @app.callback()

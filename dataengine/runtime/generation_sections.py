@@ -34,6 +34,8 @@ class PicturesSection(Section):
     embeddings: Path | None = None
     """Folder that `dataengine data embed` wrote. With it, every other request is about one of the pictures that look
     most like the picture of the first bad case that it shows (gen-1)."""
+    writing: Path | None = None
+    """Folder that `dataengine data read-text` wrote. With it, the teacher is told the writing in the pictures."""
     nearest: int = Field(default=1000, ge=1)
     """embeddings only: how many pictures look most like it."""
 

@@ -15,6 +15,7 @@ from dataengine.core.events import DataReady, Event, GenerationDone, GenerationT
 from dataengine.core.identity import canonical_json, derived_seed
 from dataengine.core.ports import PictureSource, Progress, Store, Teacher
 from dataengine.core.samples import Refusal, Sample
+from dataengine.data.writing import KnownWriting, WithWriting
 from dataengine.runtime.runfile import RunFile, TeacherSection
 from dataengine.runtime.worker import Handler
 from dataengine.wire.documents import (
@@ -53,6 +54,7 @@ class Generator:
         self._teacher_of = teacher_of
         # a source reads its files once; parts share it
         self._source_of = cache(source_of)
+        self._writing_of = cache(KnownWriting)
         self._progress = progress
         self._settings = settings or GeneratorSettings()
         self._accepted: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
@@ -117,7 +119,7 @@ class Generator:
             return standing
         run = RunFile.load(self._store, event.config)
         analysis = AnalysisDoc.load(self._store, event.analysis)
-        source = self._source_of(run.pictures.source, run.pictures.data)
+        source = self._source(run)
         used = {sample.image for sample in self._earlier(event.run, number)[1]} if run.pictures.once else frozenset()
         pool = pool_of(run.pictures, source, used, run.seed)
         budget = budget_of(analysis.weights, run.generation.budget_in(number))
@@ -145,6 +147,11 @@ class Generator:
         )
         return self._store.claim(key, document.encode())
 
+    def _source(self, run: RunFile) -> PictureSource:
+        source = self._source_of(run.pictures.source, run.pictures.data)
+        folder = run.pictures.writing
+        return source if folder is None else WithWriting(source, self._writing_of(folder))
+
     def _bad_cases(self, analysis: AnalysisDoc) -> dict[str, BadCase]:
         cases = decode_lines(BadCase, self._store.get(analysis.bad_cases), analysis.bad_cases.uri)
         return {case.question_id: case for case in cases}
@@ -159,7 +166,7 @@ class Generator:
             journal = Journal(self._teacher_of(run.teacher), self._store, prefix, gate)
             self._journals[key] = journal
         journal.rewind()
-        work = PartWork(assignment, self._source_of(run.pictures.source, run.pictures.data), journal)
+        work = PartWork(assignment, self._source(run), journal)
         while await work.step():
             self._tell(event, plan, len(work.samples))
         self._tell(event, plan, len(work.samples))

@@ -83,6 +83,7 @@ class Shop:
         held_out: HeldOutDoc | None = None,
         run: str = "r",
         concurrency: int = 8,
+        pictures: dict[str, object] | None = None,
         **generation: object,
     ) -> None:
         self.store = MemoryStore()
@@ -94,7 +95,7 @@ class Shop:
                 "run": run,
                 "student": {"family": "tiny-llava", "base": "base"},
                 "benchmark": {"name": "seed-bench", "data": {"data": "x"}},
-                "pictures": {"source": "visual-genome", "data": "pool"},
+                "pictures": {"source": "visual-genome", "data": "pool", **(pictures or {})},
                 "teacher": {"concurrency": concurrency},
                 "generation": {"budget": 10, "per_part": 4, **generation},
             }

@@ -11,6 +11,7 @@ from dataengine.core.errors import ConfigurationError
 from dataengine.core.pictures import Annotations, Picture, Region
 from dataengine.core.ports import TeacherRequest
 from dataengine.data.embeddings import write_embeddings
+from dataengine.data.writing import read_writing
 from dataengine.runtime.runfile import PicturesSection
 from dataengine.testing.pictures import noisy_picture
 from dataengine.wire.documents import BadCase, HeldOutDoc, PlannedQuery
@@ -165,6 +166,29 @@ async def test_a_first_generation_round_takes_coordinates_out_of_what_it_accepts
     samples = shop.samples(await shop.round())
     assert samples
     assert {sample.answer for sample in samples} == {"The ball is red."}
+
+
+async def test_the_teacher_is_told_the_writing_in_the_pictures_where_it_was_read(tmp_path: Path) -> None:
+    class Sign:
+        def read(self, picture: bytes) -> Sequence[Region]:
+            return [Region("STOP", (0, 0, 16, 8))]
+
+    source = Pool()
+    read_writing(tmp_path, [picture.path for picture in source.pictures()], source.read, Sign)
+    shop = Shop(pictures={"writing": str(tmp_path)})
+    await shop.round()
+    assert shop.teacher.requests
+    assert all("[0.00, 0.00, 0.50, 0.25]: STOP" in request.user for request in shop.teacher.requests)
+
+
+async def test_a_picture_of_a_former_round_is_not_used_again_while_there_are_others() -> None:
+    shop = Shop(pictures={"once": True})
+    first = {sample.image for sample in shop.samples(await shop.round())}
+    assert len(first) == 10
+    shop.report = replace(shop.report, round=1)
+    second = {sample.image for sample in shop.samples(await shop.round())}
+    assert len(second) == 10
+    assert not first & second
 
 
 async def test_rounds_may_buy_different_amounts() -> None:

@@ -69,6 +69,8 @@ class Prompt:
     ) -> TeacherRequest:
         """Ask which option is right, without saying what was answered before."""
         told = "" if self.shows_picture else information(annotations, "gen-2")
+        if self.form == "gen-1" and annotations.captions:
+            told = "\n".join([*annotations.captions, told])
         user = self.verify_user.substitute(question=question, options=lettered(options), information=told)
         return self._request(self.verify_system, user, teacher, seed, picture)
 

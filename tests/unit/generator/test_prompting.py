@@ -73,6 +73,14 @@ def test_the_second_asking_does_not_say_what_was_answered() -> None:
     assert "Answer:" not in request.user
 
 
+def test_the_second_asking_of_the_first_generation_tells_the_captions_too() -> None:
+    first, second = (
+        load_prompt(name).verify("?", ["a"], KNOWN, TeacherSection(), 5).user for name in ("gen-1", "gen-2")
+    )
+    assert "\nA ball lies by a wall.\n[0.10, 0.10, 0.35, 0.33]: a red ball\n" in first
+    assert "A ball lies by a wall." not in second
+
+
 def test_the_request_decodes_as_the_run_file_says() -> None:
     section = TeacherSection(temperature=0.1, top_p=0.2, max_tokens=30)
     request = load_prompt("gen-1").write("t", [], KNOWN, section, 9)

@@ -32,7 +32,7 @@ class Counted:
 
 def checked(monkeypatch: pytest.MonkeyPatch, pool: Counted, tmp_path: Path, **keys: Any) -> tuple[str, list[str]]:
     """What the check says of the pictures, and what is wrong with them."""
-    monkeypatch.setitem(picture_sources.PICTURE_SOURCES, "counted", lambda folder: pool)  # type: ignore[arg-type]
+    monkeypatch.setitem(picture_sources.PICTURE_SOURCES, "counted", lambda folder: pool)
     run = RunFile.model_validate({
         "run": "r", "student": {"family": "tiny-llava", "base": "none"},
         "benchmark": {"name": "seed-bench", "data": {"data": "none"}},

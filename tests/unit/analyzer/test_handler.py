@@ -187,3 +187,19 @@ async def test_a_broken_line_of_predictions_is_named() -> None:
     event = replace(event, evaluation=made_up.store.put("evaluation.json", changed.encode()))
     with pytest.raises(ContractError, match=r"broken.*line 1"):
         await AnalyzerHandler(made_up.store)(event)
+
+
+@pytest.mark.parametrize(("number", "draws"), [(0, 7), (1, 11), (2, 13)])
+async def test_the_purse_is_that_of_the_round_to_come(number: int, draws: int) -> None:
+    made_up = MadeUpRun(
+        settings={
+            "rounds": 5,
+            "analysis": {"weighting": "random", "patience": 5},
+            "generation": {"budget": 13, "budgets": (7, 11)},
+        }
+    )
+    for before in range(number):
+        await analyse(made_up, made_up.evaluate(before, BASE))
+    _, analysis = await analyse(made_up, made_up.evaluate(number, BASE))
+    assert all(abs(weight * draws - round(weight * draws)) < 1e-9 for weight in analysis.weights.values())
+    assert any(abs(weight * 300 - round(weight * 300)) > 1e-3 for weight in analysis.weights.values())

@@ -9,10 +9,12 @@ from dataengine.core.errors import ConfigurationError
 from dataengine.core.ports import PictureSource
 from dataengine.data.coco import Coco
 from dataengine.data.easy_vqa import EasyVqa
+from dataengine.data.genome_relations import RelatedVisualGenome
 from dataengine.data.visual_genome import VisualGenome
 
 PICTURE_SOURCES: Mapping[str, Callable[[Path], PictureSource]] = {
     "visual-genome": VisualGenome,
+    "visual-genome-related": RelatedVisualGenome,
     "coco": Coco,
     "easy-vqa": EasyVqa,
 }

@@ -3,7 +3,7 @@
 Read are `image_data.json` and `region_descriptions.json` (both needed), `objects.json` and `attributes.json` (where
 present). The published files are irregular, and all of it is read: an object has `name` or `names`, `attributes` may be
 missing, `synsets` may be text or a list, phrases end in blanks, boxes stick out of the picture.
-`relationships.json` and `question_answers.json` belong to the layout, but nothing here needs them.
+`relationships.json` is told by `genome_relations`; `question_answers.json` belongs to the layout, but nothing needs it.
 
 The published files are large (regions alone 712 MB). `index_visual_genome` indexes each of them once; a file that has
 an index is then read entry by entry, and one that has none is read whole.
@@ -94,7 +94,7 @@ class VisualGenome:
         where = f"{self._folder / 'region_descriptions.json'}, picture {picture_id}"
         found = entries(self._region_entries.get(picture_id, {}), "regions", where)
         regions = (
-            Region(text(entry, "phrase", where).strip(), _box(entry, "width", "height", where)) for entry in found
+            Region(text(entry, "phrase", where).strip(), box_of(entry, "width", "height", where)) for entry in found
         )
         return tuple(region for region in regions if region.phrase)
 
@@ -103,10 +103,10 @@ class VisualGenome:
         attributes = self._attributes_of(picture_id)
         regions = []
         for entry in entries(self._object_entries.get(picture_id, {}), "objects", where):
-            name = _name(entry, where)
+            name = name_of(entry, where)
             qualities = attributes.get(str(entry.get("object_id")), ())
             phrase = f"{name} ({', '.join(qualities)})" if qualities else name
-            regions.append(Region(phrase, _box(entry, "w", "h", where)))
+            regions.append(Region(phrase, box_of(entry, "w", "h", where)))
         return tuple(region for region in regions if region.phrase)
 
     def _attributes_of(self, picture_id: str) -> dict[str, tuple[str, ...]]:
@@ -151,13 +151,15 @@ def _names_in(folder: Path) -> frozenset[str]:
     return frozenset(entry.name for entry in folder.iterdir()) if folder.is_dir() else frozenset()
 
 
-def _name(entry: Mapping[str, Any], where: str) -> str:
+def name_of(entry: Mapping[str, Any], where: str) -> str:
+    """A thing's first name. Raises InputError where it has none."""
     names = entry.get("names")
     if isinstance(names, list) and names:
         return str(names[0]).strip()
     return text(entry, "name", where).strip()
 
 
-def _box(entry: Mapping[str, Any], width: str, height: str, where: str) -> tuple[float, float, float, float]:
+def box_of(entry: Mapping[str, Any], width: str, height: str, where: str) -> tuple[float, float, float, float]:
+    """A thing's box as corners, from its corner and the sides under `width` and `height`. Raises InputError."""
     x, y = number(entry, "x", where), number(entry, "y", where)
     return (x, y, x + number(entry, width, where), y + number(entry, height, where))

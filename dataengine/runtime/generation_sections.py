@@ -22,7 +22,7 @@ class PicturesSection(Section):
     """The pool of pictures that the teacher writes about."""
 
     source: str
-    """A picture source's name: visual-genome, coco, easy-vqa."""
+    """A picture source's name: visual-genome, visual-genome-related (relationships too), coco, easy-vqa."""
     data: Path
     """The source's folder."""
     limit: int | None = Field(default=None, ge=1)

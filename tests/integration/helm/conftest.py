@@ -52,6 +52,8 @@ def namespace(cluster: kubernetes.Cluster, tmp_path: Path) -> Iterator[Namespace
     made.kubectl("label", "namespace", made.name, *kinds)
     made.kubectl("apply", "-f", CRDS)
     made.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=20s")
+    # a Pod is refused until its account is there
+    made.kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
     yield made
     made.kubectl("delete", "namespace", made.name, "--wait=false")
 

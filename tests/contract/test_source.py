@@ -33,5 +33,5 @@ class TestEasyVqa(SourceContract):
 
 
 def test_an_unknown_source_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="visual-genome, easy-vqa"):
+    with pytest.raises(ConfigurationError, match="visual-genome, visual-genome-related, coco, easy-vqa"):
         open_source("imagenet", tmp_path)

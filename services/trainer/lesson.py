@@ -65,6 +65,7 @@ class Watch(TrainerCallback):
     def __init__(self, tell: Callable[[int, int, float], None], cancelled: Callable[[], bool]) -> None:
         self._tell = tell
         self._cancelled = cancelled
+        self._loss, self._told = 0.0, -1
         self.stopped = False
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -77,9 +78,15 @@ class Watch(TrainerCallback):
     def on_log(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **_: Any
     ) -> None:
-        """Every few steps, and at the end."""
+        """Every few steps."""
         if logs and "loss" in logs:
-            self._tell(state.global_step, state.max_steps, float(logs["loss"]))
+            self._loss, self._told = float(logs["loss"]), state.global_step
+            self._tell(state.global_step, state.max_steps, self._loss)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """That the last step is done, too."""
+        if not self.stopped and state.global_step != self._told:
+            self._tell(state.global_step, state.max_steps, self._loss)
 
 
 def anywhere(here: bool) -> bool:

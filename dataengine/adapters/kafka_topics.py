@@ -101,5 +101,5 @@ ACCESS: Mapping[str, Access] = {
     # begins runs, shows where they are, replays what was parked
     "command": Access((*TOPICS, PARKED, UNPARKED, PROGRESS), (*TOPICS, UNPARKED), ("outcome",), SERVICES),
     # scales the generator on its lag
-    "autoscaler": Access(watches=("generator",)),
+    "autoscaler": Access(watches=("generator", f"generator.{LATER}")),
 }

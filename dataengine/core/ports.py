@@ -220,7 +220,7 @@ class Progress(Protocol):
 
 class JobRunner(Protocol):
     """Runs a training job to its end, off the event loop; cancelling the call cancels the job. The same name is never
-    run twice at once; a job that ended before is not run again but reported."""
+    run twice at once; a job that succeeded before is not run again but reported."""
 
     async def run(self, spec: JobSpec, progress: Progress, run: str, round_number: int) -> JobResult:
         """The result, when the job has ended."""

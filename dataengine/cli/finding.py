@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import time
@@ -23,6 +24,23 @@ LATELY = 120.0
 """Seconds: services that said how far they are within this time are at work."""
 
 
+TOPICS_OF: Mapping[str, tuple[str, ...]] = {
+    "evaluator": ("checkpoint-ready",),
+    "analyzer": ("eval-done",),
+    "generator": ("weakness-report", "generation-task", "generation-done"),
+    "trainer": ("data-ready",),
+}
+"""What each service reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Stages under way, and how many events, of all runs, wait for which service."""
+
+    stages: tuple[StageProgress, ...]
+    waiting: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A run with the store that it lies in."""
@@ -40,9 +58,9 @@ class Found:
         """What the run did so far. Raises ConfigurationError if there is no such run, Retryable if the bus is away."""
         return read_run(self.store, self.run, asyncio.run(_signs(self.place)))
 
-    def progress(self) -> list[StageProgress]:
-        """How far the stages under way are; only services that are processes of their own say so."""
-        return asyncio.run(_progress(self.place)) if on_servers() else []
+    def live(self) -> Live:
+        """What the services are doing now; only those that are processes of their own say so."""
+        return asyncio.run(_live(self.place)) if on_servers() else Live((), {})
 
 
 def find_run(run: str, home: Path) -> Found:
@@ -94,9 +112,11 @@ async def _signs(place: Home) -> Signs:
     )
 
 
-async def _progress(place: Home) -> list[StageProgress]:
+async def _live(place: Home) -> Live:
     async with bus_of(place) as bus:
-        return [stage for stage in await progress_of(bus, place.run) if not stage.over]
+        stages = tuple(stage for stage in await progress_of(bus, place.run) if not stage.over)
+        waiting = {name: sum((await bus.lag(name, topics)).values()) for name, topics in TOPICS_OF.items()}
+    return Live(stages, waiting)
 
 
 def _is_turned(place: Home) -> bool:

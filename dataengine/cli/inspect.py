@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dataengine.cli.finding import Found, find_run
+from dataengine.cli.finding import Found, Live, find_run
 from dataengine.cli.options import HomeOption, JsonOption, RunArgument, result_console
 from dataengine.cli.reporting import write_report
 from dataengine.cli.tables import history_table, run_table
@@ -36,14 +36,16 @@ def status(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = Fa
     Example: dataengine status scenes
     """
     found = find_run(run, home)
-    view, under_way = found.view(), found.progress()
+    view, live = found.view(), found.live()
     if as_json:
-        live = [{"round": p.round, "stage": p.stage, "done": p.done, "total": p.total} for p in under_way]
-        print(json.dumps({**status_object(view), **({"under_way": live} if live else {})}))
+        print(json.dumps({**status_object(view), **_live_object(live)}))
         return
     result_console().print(run_table(view))
-    for stage in under_way:
+    for stage in live.stages:
         print(f"round {stage.round}: {stage.stage} {stage.done:g} of {stage.total:g} {stage.note}".rstrip())
+    waiting = ", ".join(f"{name} {number}" for name, number in live.waiting.items() if number)
+    if waiting:
+        print(f"events that wait, of all runs: {waiting}")
     for parked in view.parked:
         print(f"parked by the {parked.consumer}: {parked.event}: {parked.error}")
 
@@ -121,6 +123,14 @@ def status_object(view: RunView) -> dict[str, Any]:
         for round_ in view.rounds
     ]
     return {"run": view.run, "state": view.state.value, "rounds": rounds}
+
+
+def _live_object(live: Live) -> dict[str, Any]:
+    """What services that are processes of their own say of themselves; nothing on the embedded default."""
+    if not live.waiting:
+        return {}
+    stages = [{"round": p.round, "stage": p.stage, "done": p.done, "total": p.total} for p in live.stages]
+    return {"under_way": stages, "waiting": dict(live.waiting)}
 
 
 def _scores(split: SplitView | None) -> dict[str, Any]:

@@ -22,11 +22,13 @@ PATIENCE_SECONDS = 420.0
 class Cluster:
     """Kafka, MinIO, Triton, the local teacher, and the four services (`generators` of the one)."""
 
-    def __init__(self, folder: Path, generators: int = 2) -> None:
+    def __init__(
+        self, folder: Path, generators: int = 2, teacher_options: tuple[str, ...] = ("--error-rate", "0.1")
+    ) -> None:
         self.folder = folder
         self.kafka = kafka.server(folder / "kafka", free_port())
         self.minio = minio.server(folder / "minio")
-        self.teacher = teacher.server(sys.executable, folder, free_port(), "--error-rate", "0.1")
+        self.teacher = teacher.server(sys.executable, folder, free_port(), *teacher_options)
         store = {
             "DATAENGINE_S3_ENDPOINT": self.minio.address,
             "DATAENGINE_S3_BUCKET": "chaos",

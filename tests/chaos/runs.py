@@ -30,12 +30,21 @@ def make_world(folder: Path) -> Path:
     return folder
 
 
-def run_file(folder: Path, world: Path, name: str, teacher_address: str | None, rounds: int = 2) -> Path:
-    """A run on the small world, with the embedded teacher or the one behind an address."""
+def run_file(
+    folder: Path,
+    world: Path,
+    name: str,
+    teacher_address: str | None,
+    rounds: int = 2,
+    generation: dict[str, int] | None = None,
+    concurrency: int = 8,
+) -> Path:
+    """A run on the small world, with the embedded teacher or the one behind an address, which each generator asks
+    `concurrency` things at once."""
     teacher: dict[str, Any] = {"error_rate": 0.1}
     if teacher_address:
         teacher = {"kind": "openai", "model": "annotations", "base_url": teacher_address}
-        teacher["api_key_env"] = "LOCAL_TEACHER_KEY"
+        teacher |= {"api_key_env": "LOCAL_TEACHER_KEY", "concurrency": concurrency}
     content = {
         "run": name,
         "rounds": rounds,
@@ -48,7 +57,7 @@ def run_file(folder: Path, world: Path, name: str, teacher_address: str | None, 
         "pictures": {"source": "visual-genome", "data": str(world / "pool")},
         "teacher": teacher,
         "analysis": {"patience": 10},
-        "generation": {"budget": 40, "per_part": 10},
+        "generation": generation or {"budget": 40, "per_part": 10},
         "training": {
             "recipe": {"epochs": 1, "batch_size": 16, "checkpoint_steps": 2},
             "replay": {"data": str(world / "base" / "replay.jsonl"), "ratio": 0.5},

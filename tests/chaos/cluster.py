@@ -16,7 +16,7 @@ from deploy.local import kafka, minio, teacher, triton
 from deploy.local.server import Server, free_port
 from deploy.local.services import NAMES, service
 
-PATIENCE_SECONDS = 420.0
+PATIENCE_SECONDS = 240.0
 
 
 class Cluster:
@@ -58,11 +58,12 @@ class Cluster:
             server.start(timeout=180)
         self.command("prepare", "--partitions", "2", "--task-partitions", "4")
 
-    def start_services(self) -> None:
-        """The services; those that ended are started again."""
-        for one in self.services.values():
-            if one.process is None or one.process.poll() is not None:
-                one.start(timeout=120)
+    def start_services(self) -> int:
+        """The services; those that ended are started again. How many were started."""
+        ended = [one for one in self.services.values() if one.process is None or one.process.poll() is not None]
+        for one in ended:
+            one.start(timeout=120)
+        return len(ended)
 
     def stop(self) -> None:
         """End everything, roughly."""
@@ -85,14 +86,16 @@ class Cluster:
     def until_rested(self, run: str, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
         """The status once the run has rested; calls `meanwhile` between looks, and starts again what has ended.
 
-        Raises AssertionError if something of the run is parked, or nothing comes of it in PATIENCE_SECONDS.
+        Raises AssertionError if something of the run is parked, or if nothing has changed for PATIENCE_SECONDS.
         """
-        end = time.monotonic() + PATIENCE_SECONDS
+        end, before = time.monotonic() + PATIENCE_SECONDS, ""
         while time.monotonic() < end:
             meanwhile()
-            self.start_services()
+            restarted = self.start_services()
             with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):  # a server is away: look again
                 told = self.status(run)
+                if restarted or json.dumps(told) != before:
+                    end, before = time.monotonic() + PATIENCE_SECONDS, json.dumps(told)
                 assert told["state"] != "parked", self.command("parked", "list")
                 if told["state"] == "rested":
                     return told

@@ -16,7 +16,7 @@ from tests.chaos.runs import check_invariants, run_file
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(2400),
     pytest.mark.xdist_group("loop-on-servers"),
 ]
 HANDLED = {topic for topic in TOPICS if topic != RunRested.topic}

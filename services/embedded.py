@@ -164,7 +164,7 @@ def _workers(
         Worker("evaluator", bus, ledger, {"checkpoint-ready": evaluator.on_checkpoint_ready}),
         Worker("analyzer", bus, ledger, {"eval-done": analyzer}),
         Worker("generator", bus, ledger, generator.handlers, concurrency=replicas),
-        Worker("trainer", bus, ledger, {"data-ready": trainer.on_data_ready}, patience=Patience(attempts=2)),
+        Worker("trainer", bus, ledger, {"data-ready": trainer.on_data_ready}, patience=Patience(attempts=5)),
     ]
 
 

@@ -38,7 +38,7 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
 
 def main(watch: Observer | None = None) -> None:
     """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("trainer", handlers_of, patience=Patience(attempts=2), watch=watch)
+    run_on_engines("trainer", handlers_of, patience=Patience(attempts=5), watch=watch)
 
 
 if __name__ == "__main__":

@@ -156,7 +156,6 @@ def test_two_processes_train_together_and_one_of_them_keeps_the_result(lesson: L
     assert finished is not None
     metrics = json.loads(store.get(finished.files["metrics.json"]))
     assert metrics["steps"] == 6 * 2  # 15 records in batches of 4 on each of two
-    assert records.checkpoint_steps()
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from dataengine.engines.opening import open_teacher
 from dataengine.engines.serving import Bench, run_on_engines
 from dataengine.runtime.metrics import MeteredTeacher
 from dataengine.runtime.runfile import TeacherSection
-from dataengine.runtime.worker import Handler, Observer
+from dataengine.runtime.worker import Handler, Observer, Patience
 from dataengine.wire.documents import PartDoc
 from services.generator.handler import Generator
 from services.generator.settings import GeneratorSettings
@@ -46,7 +46,7 @@ SETTINGS = GeneratorSettings()
 
 def main(watch: Observer | None = None) -> None:
     """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("generator", handlers_of, concurrency=2, watch=watch)
+    run_on_engines("generator", handlers_of, concurrency=2, patience=Patience(attempts=10), watch=watch)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from deploy.local.services import service
 from tests.chaos.cluster import Cluster
-from tests.chaos.runs import make_world, messages_of, run_file
+from tests.chaos.runs import messages_of
+from tests.small_run import make_world, run_file
 
 
 def seconds_of(cluster: Cluster, run: str) -> float:

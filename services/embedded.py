@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.adapters.inprocess_student import AnswersQuestions, InprocessStudent
 from dataengine.adapters.sqlite_bus import SqliteBus
 from dataengine.adapters.sqlite_ledger import SqliteLedger
-from dataengine.adapters.subprocess_jobs import SubprocessJobs
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import CheckpointReady, RunRested
 from dataengine.core.identity import digest_of_weights
 from dataengine.core.ports import Bus, Ledger, Message, Progress, Store
 from dataengine.data.picture_sources import open_source
-from dataengine.engines.opening import open_teacher
+from dataengine.engines.opening import child_jobs, open_teacher
 from dataengine.runtime.parked import parked_events, replay
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
@@ -38,6 +37,10 @@ from services.evaluator.benchmarks.registry import find_benchmark
 from services.evaluator.handler import Evaluator
 from services.generator.handler import Generator
 from services.trainer.handler import Trainer
+from triton_models.student.settings import ServingSettings
+
+if TYPE_CHECKING:
+    from triton_models.student.bases import Bases
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +152,7 @@ def _workers(
     """The four services, each a consumer of its own."""
 
     student = InprocessStudent(store, place.work / "adapters", _engines(threads))
-    command = [sys.executable, "-m", "services.trainer.job"]
-    # torch's threads spin while they wait, which on a busy machine costs more than it gains
-    environment = {"OMP_WAIT_POLICY": "passive"}
-    if threads is not None:
-        environment["OMP_NUM_THREADS"] = str(threads)
-    jobs = SubprocessJobs(command, run.training.timeout, environment)
+    jobs = child_jobs(run.training.timeout, threads)
     evaluator = Evaluator(store, student, find_benchmark, progress)
     analyzer = AnalyzerHandler(store, code_version())
     source_of = cache(open_source)
@@ -169,16 +167,15 @@ def _workers(
 
 
 def _engines(threads: int | None) -> Callable[[CheckpointDoc], AnswersQuestions]:
-    """The engine of a checkpoint's base, loaded when it is first asked for."""
+    """The engine of a checkpoint's base, loaded when it is first asked for: the one that Triton serves."""
 
     @cache
-    def engine(name: str, base: str) -> AnswersQuestions:
-        from dataengine.student.registry import family  # torch: only where a student answers
-        from triton_models.student.engine import Engine
+    def bases() -> Bases:
+        from triton_models.student.bases import Bases  # torch: only where a student answers
 
-        return Engine(family(name), Path(base), threads=threads).answer
+        return Bases(ServingSettings(threads=threads), "cpu")
 
-    return lambda checkpoint: engine(checkpoint.family, checkpoint.base)
+    return lambda checkpoint: bases().engine_of(checkpoint).answer
 
 
 async def _until_rested(bus: SqliteBus, store: Store, workers: list[Worker], run: str) -> Outcome:

@@ -106,11 +106,16 @@ def open_jobs(
         jobs = KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig, pool.context), pool, store, parcels)
         when_stopped(jobs.let_go)
         return jobs
+    return child_jobs(timeout)
+
+
+def child_jobs(timeout: float, threads: int | None = None) -> JobRunner:
+    """Training in a child process, for at most `timeout` seconds; `threads` are torch's (None: its own choice)."""
     from dataengine.adapters.subprocess_jobs import SubprocessJobs
 
-    command = [sys.executable, "-m", "services.trainer.job"]
     # torch's threads spin while they wait, which on a busy machine costs more than it gains
-    return SubprocessJobs(command, timeout, {"OMP_WAIT_POLICY": "passive"})
+    variables = {"OMP_WAIT_POLICY": "passive", **({} if threads is None else {"OMP_NUM_THREADS": str(threads)})}
+    return SubprocessJobs([sys.executable, "-m", "services.trainer.job"], timeout, variables)
 
 
 def open_teacher(section: TeacherSection) -> Teacher:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.chaos.cluster import Cluster, numbers
 from tests.chaos.faults import Chaos
-from tests.chaos.runs import check_invariants, embedded_numbers, make_world, run_file
+from tests.chaos.runs import check_invariants, embedded_numbers
+from tests.small_run import make_world, run_file
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Small runs to be disturbed, and what must be true of them whatever happened."""
+"""What a run comes to when nothing disturbs it, and what must be true of it whatever happened."""
 
 from __future__ import annotations
 
@@ -12,65 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dataengine.core.events import TOPICS
 from dataengine.core.ports import Message
 from dataengine.engines.opening import open_bus
-from examples.scenes.make_world import make
 from tests.chaos.cluster import Cluster, numbers
-
-BASE = Path(__file__).parents[2] / "examples" / "scenes" / "base"
-SIZES = {"base": 40, "pool": 120, "diagnose": 24, "report": 30}
-
-
-def make_world(folder: Path) -> Path:
-    """A small world of pictures."""
-    make(folder, seed=7, sizes=SIZES, workers=1)
-    return folder
-
-
-def run_file(
-    folder: Path,
-    world: Path,
-    name: str,
-    teacher_address: str | None,
-    rounds: int = 2,
-    generation: dict[str, int] | None = None,
-    concurrency: int = 8,
-) -> Path:
-    """A run on the small world, with the embedded teacher or the one behind an address, which each generator asks
-    `concurrency` things at once."""
-    teacher: dict[str, Any] = {"error_rate": 0.1}
-    if teacher_address:
-        teacher = {"kind": "openai", "model": "annotations", "base_url": teacher_address}
-        teacher |= {"api_key_env": "LOCAL_TEACHER_KEY", "concurrency": concurrency}
-    content = {
-        "run": name,
-        "rounds": rounds,
-        "student": {"family": "tiny-llava", "base": str(BASE)},
-        "benchmark": {
-            "name": "seed-bench",
-            "diagnose": {"data": str(world / "diagnose")},
-            "report": {"data": str(world / "report")},
-        },
-        "pictures": {"source": "visual-genome", "data": str(world / "pool")},
-        "teacher": teacher,
-        "analysis": {"patience": 10},
-        "generation": generation or {"budget": 40, "per_part": 10},
-        "training": {
-            "recipe": {"epochs": 1, "batch_size": 16, "checkpoint_steps": 2},
-            "replay": {"data": str(world / "base" / "replay.jsonl"), "ratio": 0.5},
-        },
-    }
-    path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+from tests.small_run import run_file
 
 
 def embedded_numbers(folder: Path, world: Path, name: str, rounds: int = 2) -> list[dict[str, Any]]:
     """What the run comes to on the embedded default."""
-    path = run_file(folder, world, name, None, rounds)
+    path = run_file(folder, world, name, rounds=rounds)
     command = [sys.executable, "-m", "dataengine.cli.main"]
     variables = {**os.environ, "CI": "true", "OMP_NUM_THREADS": "1"}
     subprocess.run([*command, "run", str(path), "--home", str(folder)], env=variables, check=False, capture_output=True)

@@ -12,41 +12,15 @@ from typing import Any
 import pytest
 import yaml
 
-from examples.scenes.make_world import make
+from tests.small_run import make_world, run_file
 
-BASE = Path(__file__).parents[2] / "examples" / "scenes" / "base"
 PATIENCE_SECONDS = 240.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
-    make(folder, seed=7, sizes={"base": 40, "pool": 120, "diagnose": 24, "report": 30}, workers=1)
-    return folder
-
-
-def run_file(folder: Path, world: Path, name: str) -> Path:
-    content = {
-        "run": name,
-        "rounds": 2,
-        "student": {"family": "tiny-llava", "base": str(BASE)},
-        "benchmark": {
-            "name": "seed-bench",
-            "diagnose": {"data": str(world / "diagnose")},
-            "report": {"data": str(world / "report")},
-        },
-        "pictures": {"source": "visual-genome", "data": str(world / "pool")},
-        "teacher": {"error_rate": 0.1},
-        "generation": {"budget": 40, "per_part": 20},
-        "training": {
-            "recipe": {"epochs": 1, "batch_size": 16, "checkpoint_steps": 2},
-            "replay": {"data": str(world / "base" / "replay.jsonl"), "ratio": 0.5},
-        },
-    }
-    path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
+    return make_world(tmp_path_factory.mktemp("world"))
 
 
 def command(*arguments: object) -> list[str]:

@@ -20,7 +20,8 @@ class ServingSettings:
     process's work folder). `base` is the folder of base weights on this machine where it is not the one that
     checkpoints name, and `family` makes that base load before the model is ready. `keep_adapters` adapters stay in
     memory, `keep_fetched` of them on the disk, and `keep_bases` bases. `batch` is the largest number of prompts run at
-    once, `threads` torch's per instance, and `sight_mib` the memory for pictures looked at before.
+    once, `threads` torch's per instance (None: its own choice), and `sight_mib` the memory for pictures looked at
+    before.
     """
 
     cache: Path | None = None
@@ -30,7 +31,7 @@ class ServingSettings:
     keep_fetched: int = 16
     keep_bases: int = 1
     batch: int = 128
-    threads: int = 1
+    threads: int | None = 1
     sight_mib: int = 256
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from deploy.local.server import MissingToolError
 from tests.chaos.cluster import Cluster
-from tests.chaos.runs import embedded_numbers, make_world
+from tests.chaos.runs import embedded_numbers
+from tests.small_run import make_world
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from dataengine.runtime.worker import STEPS
 from deploy.local.services import NAMES, service
 from tests.chaos.cluster import Cluster, numbers
 from tests.chaos.faults import Chaos
-from tests.chaos.runs import check_invariants, run_file
+from tests.chaos.runs import check_invariants
+from tests.small_run import run_file
 
 pytestmark = [
     pytest.mark.integration,

@@ -40,7 +40,7 @@ topologySpreadConstraints:
 
 {{/* The container's folders: two to write to, files of engines, claims. */}}
 {{- define "dataengine.mounts" -}}
-- {name: scratch, mountPath: /work}
+- {name: scratch, mountPath: /scratch}
 - {name: tmp, mountPath: /tmp}
 {{- range include "dataengine.files" . | fromYamlArray }}
 - {name: {{ .name }}, mountPath: /etc/dataengine/{{ .name }}, readOnly: true}
@@ -71,9 +71,9 @@ topologySpreadConstraints:
 {{/* Variables of everything that runs our code. */}}
 {{- define "dataengine.env" -}}
 - name: DATAENGINE_WORK_FOLDER
-  value: /work
+  value: /scratch
 - name: HOME
-  value: /work
+  value: /scratch
 {{- if has "kafka" .engines }}
 {{- include "dataengine.kafka.env" . }}
 {{- end }}

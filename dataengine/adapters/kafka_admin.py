@@ -15,7 +15,7 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from dataengine.adapters.kafka_connection import KafkaConnection, unreachable
 from dataengine.adapters.kafka_errors import FOREIGN, translated, translating
-from dataengine.adapters.kafka_topics import ACCESS, Access, TopicSpec
+from dataengine.adapters.kafka_topics import ACCESS, Access, TopicSpec, topics_of
 from dataengine.adapters.kafka_version import VersionRequest, release_of
 from dataengine.core.errors import ConfigurationError, DataEngineError
 
@@ -148,7 +148,7 @@ def _needs(access: Access) -> list[tuple[Literal["topic", "group"], str, str]]:
     needs += [("topic", topic, "Write") for topic in access.writes]
     needs += [("group", group, "Read") for group in access.groups]
     needs += [("group", group, "Describe") for group in access.watches]
-    watched = {topic for group in access.watches for topic in ACCESS[group].reads} - {*access.reads, *access.writes}
+    watched = {topic for group in access.watches for topic in topics_of(group)} - {*access.reads, *access.writes}
     return needs + [("topic", topic, "Describe") for topic in sorted(watched)]
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dataengine.core.events import TOPICS, GenerationTask
+from dataengine.core.events import READS, TOPICS, GenerationTask
 
 PARKED = "parked"
 UNPARKED = "unparked"
@@ -80,26 +80,25 @@ class Access:
     watches: tuple[str, ...] = ()
 
 
-SERVICES = ("evaluator", "analyzer", "generator", "trainer")
-
-
-def _service(name: str, reads: tuple[str, ...], writes: tuple[str, ...]) -> Access:
+def _service(name: str, *writes: str) -> Access:
     """A service reads its topics, and puts events that had to wait back on them."""
-    back = tuple(topic for topic in reads if topic not in writes)
-    return Access((*reads, LATER), (*writes, *back, PARKED, LATER, PROGRESS), (name, f"{name}.{LATER}"))
+    back = tuple(topic for topic in READS[name] if topic not in writes)
+    return Access((*READS[name], LATER), (*writes, *back, PARKED, LATER, PROGRESS), (name, f"{name}.{LATER}"))
 
 
 ACCESS: Mapping[str, Access] = {
-    "evaluator": _service("evaluator", ("checkpoint-ready",), ("eval-done",)),
-    "analyzer": _service("analyzer", ("eval-done",), ("weakness-report", "run-rested")),
-    "generator": _service(
-        "generator",
-        ("weakness-report", "generation-task", "generation-done"),
-        ("generation-task", "generation-done", "data-ready"),
-    ),
-    "trainer": _service("trainer", ("data-ready",), ("checkpoint-ready",)),
+    "evaluator": _service("evaluator", "eval-done"),
+    "analyzer": _service("analyzer", "weakness-report", "run-rested"),
+    "generator": _service("generator", "generation-task", "generation-done", "data-ready"),
+    "trainer": _service("trainer", "checkpoint-ready"),
     # begins runs, shows where they are, replays what was parked
-    "command": Access((*TOPICS, PARKED, UNPARKED, PROGRESS), (*TOPICS, UNPARKED), ("outcome",), SERVICES),
+    "command": Access((*TOPICS, PARKED, UNPARKED, PROGRESS), (*TOPICS, UNPARKED), ("outcome",), tuple(READS)),
     # scales the generator on its lag
     "autoscaler": Access(watches=("generator", f"generator.{LATER}")),
 }
+
+
+def topics_of(group: str) -> tuple[str, ...]:
+    """What the members of a group read: a service's group its topics, the group in which it waits `LATER` alone."""
+    service, dot, _ = group.partition(".")
+    return (LATER,) if dot else ACCESS[service].reads

@@ -12,6 +12,7 @@ from time import time
 from dataengine.cli.places import bus_of, store_of
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
+from dataengine.core.events import READS
 from dataengine.core.ports import Store
 from dataengine.engines.opening import on_servers
 from dataengine.report.reading import list_runs, read_run
@@ -22,15 +23,6 @@ from services.embedded import Home
 
 LATELY = 120.0
 """Seconds: services that said how far they are within this time are at work."""
-
-
-TOPICS_OF: Mapping[str, tuple[str, ...]] = {
-    "evaluator": ("checkpoint-ready",),
-    "analyzer": ("eval-done",),
-    "generator": ("weakness-report", "generation-task", "generation-done"),
-    "trainer": ("data-ready",),
-}
-"""What each service reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +107,7 @@ async def _signs(place: Home) -> Signs:
 async def _live(place: Home) -> Live:
     async with bus_of(place) as bus:
         stages = tuple(stage for stage in await progress_of(bus, place.run) if not stage.over)
-        waiting = {name: sum((await bus.lag(name, topics)).values()) for name, topics in TOPICS_OF.items()}
+        waiting = {name: sum((await bus.lag(name, topics)).values()) for name, topics in READS.items()}
     return Live(stages, waiting)
 
 

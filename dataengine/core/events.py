@@ -6,6 +6,7 @@ round 1: generation-task, generation-done, data-ready, and the checkpoint traine
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -138,3 +139,10 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     RunRested,
 )
 TOPICS: tuple[str, ...] = tuple(kind.topic for kind in EVENT_TYPES)
+READS: Mapping[str, tuple[str, ...]] = {
+    "evaluator": (CheckpointReady.topic,),
+    "analyzer": (EvalDone.topic,),
+    "generator": (WeaknessReport.topic, GenerationTask.topic, GenerationDone.topic),
+    "trainer": (DataReady.topic,),
+}
+"""Which service takes which events."""

@@ -13,8 +13,9 @@ from dataengine.adapters.kafka_admin import OPERATIONS, apply_rules, create_topi
 from dataengine.adapters.kafka_bus import KafkaBus
 from dataengine.adapters.kafka_connection import KafkaConnection
 from dataengine.adapters.kafka_consumer import KafkaSubscription
-from dataengine.adapters.kafka_topics import ACCESS, SERVICES, loop_topics
+from dataengine.adapters.kafka_topics import ACCESS, loop_topics
 from dataengine.core.errors import ConfigurationError, DataEngineError, Retryable
+from dataengine.core.events import READS
 from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import soon
 from deploy.local import kafka
@@ -131,7 +132,7 @@ async def test_a_service_may_do_what_it_needs_and_nothing_else(broker: kafka.Sec
     assert watches == {*access.groups, *access.watches} & set(ACCESS)
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", READS)
 async def test_a_service_may_be_in_its_group_only(broker: kafka.Secured, service: str) -> None:
     access, bus = ACCESS[service], KafkaBus(as_user(broker, service))
     await (await soon(await bus.subscribe(service, access.reads))).commit()

@@ -28,7 +28,6 @@ def begin(cluster: Cluster, folder: Path, world: Path, name: str) -> None:
     cluster.command("publish", "checkpoint-ready", "--run", str(path))
 
 
-@pytest.mark.xfail(strict=False, reason="a crash counts against neighbours: see Known flaws")
 def test_killed_once_at_every_step_of_every_topic_the_services_end_with_the_embedded_numbers(
     cluster: Cluster, world: Path, expected: list[dict[str, Any]], tmp_path: Path
 ) -> None:

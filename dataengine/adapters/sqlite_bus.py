@@ -93,7 +93,7 @@ class SqliteBus:
             for m in messages
         ]
         sql = "INSERT INTO message (topic, slot, key, value, headers) VALUES (?, ?, ?, ?, ?)"
-        await self._file.do(lambda db: db.executemany(sql, rows))
+        await self._file.write(sql, *rows)
         self._announce()
 
     async def subscribe(self, group: str, topics: Sequence[str]) -> _Subscription:
@@ -134,7 +134,7 @@ class SqliteBus:
     async def _commit(self, delivery: _Delivery) -> None:
         group, topic, slot = delivery.slot
         sql = "INSERT INTO committed VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET position = excluded.position"
-        await self._file.do(lambda db: db.execute(sql, (group, topic, slot, delivery.position)))
+        await self._file.write(sql, (group, topic, slot, delivery.position))
         self._free(delivery)
 
     def _free(self, delivery: _Delivery) -> None:

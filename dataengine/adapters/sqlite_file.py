@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -27,8 +27,19 @@ class SqliteFile:
         self._connection = self._thread.submit(self._open, schema).result()
 
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run `work` in a transaction. Raises Retryable if the file is locked or the disk full, Rejected if broken."""
+        """Run `work` in a transaction. Raises Retryable if the file is locked or the disk full, Rejected if broken.
+
+        `work` returns values, never a cursor: one that another thread drops resets a statement that this thread runs.
+        """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+
+    async def write(self, sql: str, *rows: Sequence[object]) -> None:
+        """Run one statement for every row in a transaction. Raises as `do`."""
+
+        def work(db: sqlite3.Connection) -> None:
+            db.executemany(sql, rows)
+
+        await self.do(work)
 
     async def close(self) -> None:
         """Close the file."""
@@ -50,6 +61,8 @@ class SqliteFile:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 result = work(self._connection)
+                if isinstance(result, sqlite3.Cursor):
+                    raise TypeError("a cursor must not leave the thread of its connection")
             except BaseException:  # whatever ends the work, its transaction must not stay open
                 self._connection.execute("ROLLBACK")
                 raise

@@ -42,18 +42,18 @@ class SqliteLedger:
     async def forgive(self, consumer: str, event_id: str) -> None:
         """See `Ledger.forgive`."""
         sql = "UPDATE work SET attempts = MAX(attempts - 1, 0) WHERE consumer = ? AND event = ?"
-        await self._file.do(lambda db: db.execute(sql, (consumer, event_id)))
+        await self._file.write(sql, (consumer, event_id))
 
     async def finish(self, consumer: str, event_id: str, outputs: Sequence[Message]) -> None:
         """See `Ledger.finish`."""
         sql = """INSERT INTO work VALUES (?, ?, 1, ?)
                  ON CONFLICT DO UPDATE SET outputs = COALESCE(outputs, excluded.outputs)"""
-        await self._file.do(lambda db: db.execute(sql, (consumer, event_id, _encode(outputs))))
+        await self._file.write(sql, (consumer, event_id, _encode(outputs)))
 
     async def forget(self, consumer: str, event_id: str) -> None:
         """See `Ledger.forget`."""
         sql = "DELETE FROM work WHERE consumer = ? AND event = ?"
-        await self._file.do(lambda db: db.execute(sql, (consumer, event_id)))
+        await self._file.write(sql, (consumer, event_id))
 
     async def close(self) -> None:
         """Close the file."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+_PORTS = range(10_000, 30_000)
+"""Below what Linux gives to outgoing connections (from 32768) and Kubernetes to node ports (from 30000)."""
 
 
 class MissingToolError(RuntimeError):
@@ -37,10 +42,16 @@ def need(tool: str, advice: str) -> str:
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port that nobody listens on now.
+
+    One that the kernel gives to no outgoing connection: a server may take seconds until it binds.
+    """
+    while True:
+        port = random.SystemRandom().choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(port: int, host: str = "127.0.0.1") -> bool:

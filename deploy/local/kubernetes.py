@@ -13,8 +13,9 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.local.kubernetes_build import control_plane, tools
 from deploy.local.server import Server, free_port, need
@@ -40,7 +41,7 @@ class Cluster:
     apiserver: Server
     controllers: Server
     scheduler: Server
-    kubelet: Server
+    kubelet: Server | None = None
 
     @property
     def kubeconfig(self) -> Path:
@@ -60,7 +61,8 @@ class Cluster:
     def stop(self) -> None:
         """Everything, dependants first."""
         for server in (self.kubelet, self.scheduler, self.controllers, self.apiserver, self.etcd):
-            server.stop()
+            if server is not None:
+                server.stop()
 
 
 def get() -> Path:
@@ -75,18 +77,24 @@ def get() -> Path:
 def start(folder: Path, node: Sequence[str] = ()) -> Cluster:
     """Start all of it, on free ports, and wait until it is ready. `node` are further arguments of the process node:
     its capacity, labels and taints. Raises MissingToolError and DidNotStartError."""
+    cluster = start_control_plane(folder)
+    return replace(cluster, kubelet=_process_node(folder, node).start())
+
+
+def start_control_plane(folder: Path, api_flags: Mapping[str, str] = MappingProxyType({})) -> Cluster:
+    """The same without a node. `api_flags` are further settings of the API server; they win over its own. Raises
+    MissingToolError and DidNotStartError."""
     programs = control_plane()
     ports = {name: free_port() for name in ("etcd", "peer", "apiserver", "controller-manager", "scheduler")}
     address = f"https://127.0.0.1:{ports['apiserver']}"
-    _make_certificates(folder / "pki")
+    make_certificates(folder / "pki", _SUBJECTS)
     for user in ("admin", "controller-manager", "scheduler"):
         _write_kubeconfig(folder, user, address)
     etcd = _etcd(programs, folder, ports).start()
-    apiserver = _apiserver(programs, folder, ports).start()
+    apiserver = _apiserver(programs, folder, ports, api_flags).start()
     controllers = _follower(programs, folder, "controller-manager", ports, _controller_flags(folder)).start()
     scheduler = _follower(programs, folder, "scheduler", ports, ()).start()
-    kubelet = _process_node(folder, node).start()
-    return Cluster(folder, address, etcd, apiserver, controllers, scheduler, kubelet)
+    return Cluster(folder, address, etcd, apiserver, controllers, scheduler)
 
 
 def _etcd(programs: Path, folder: Path, ports: Mapping[str, int]) -> Server:
@@ -99,11 +107,11 @@ def _etcd(programs: Path, folder: Path, ports: Mapping[str, int]) -> Server:
         "initial-advertise-peer-urls": peer,
         "initial-cluster": f"default={peer}",
     }
-    command = [str(programs / "etcd"), *_flags(flags), "--unsafe-no-fsync"]
-    return Server("etcd", client, command, folder / "etcd.log", lambda: _answers(f"{client}/health"), {})
+    command = [str(programs / "etcd"), *flags_of(flags), "--unsafe-no-fsync"]
+    return Server("etcd", client, command, folder / "etcd.log", lambda: answers(f"{client}/health"), {})
 
 
-def _apiserver(programs: Path, folder: Path, ports: Mapping[str, int]) -> Server:
+def _apiserver(programs: Path, folder: Path, ports: Mapping[str, int], own: Mapping[str, str]) -> Server:
     pki = folder / "pki"
     flags = {
         "etcd-servers": f"http://127.0.0.1:{ports['etcd']}",
@@ -129,12 +137,13 @@ def _apiserver(programs: Path, folder: Path, ports: Mapping[str, int]) -> Server
         "proxy-client-key-file": str(pki / "front-proxy.key"),
         "allow-privileged": "true",
         "profiling": "false",
+        **own,
     }
     address = f"https://127.0.0.1:{ports['apiserver']}"
     trust = ssl.create_default_context(cafile=str(pki / "ca.crt"))
     trust.load_cert_chain(pki / "admin.crt", pki / "admin.key")
-    command = [str(programs / "kube-apiserver"), *_flags(flags)]
-    ready = lambda: _answers(f"{address}/readyz", trust)  # noqa: E731
+    command = [str(programs / "kube-apiserver"), *flags_of(flags)]
+    ready = lambda: answers(f"{address}/readyz", trust)  # noqa: E731
     return Server("kube-apiserver", address, command, folder / "apiserver.log", ready, {})
 
 
@@ -155,8 +164,8 @@ def _follower(programs: Path, folder: Path, name: str, ports: Mapping[str, int],
     blind.check_hostname = False
     blind.verify_mode = ssl.CERT_NONE  # it signs its own certificate
     address = f"https://127.0.0.1:{ports[name]}"
-    command = [str(programs / f"kube-{name}"), *_flags(flags), *more]
-    ready = lambda: _answers(f"{address}/healthz", blind)  # noqa: E731
+    command = [str(programs / f"kube-{name}"), *flags_of(flags), *more]
+    ready = lambda: answers(f"{address}/healthz", blind)  # noqa: E731
     return Server(f"kube-{name}", address, command, folder / f"{name}.log", ready, {})
 
 
@@ -170,7 +179,7 @@ def _controller_flags(folder: Path) -> list[str]:
         "cluster-signing-key-file": str(pki / "ca.key"),
         "horizontal-pod-autoscaler-sync-period": "2s",
     }
-    return _flags(flags)
+    return flags_of(flags)
 
 
 def _process_node(folder: Path, arguments: Sequence[str]) -> Server:
@@ -182,11 +191,13 @@ def _process_node(folder: Path, arguments: Sequence[str]) -> Server:
     return Server("process-kubelet", "", command, folder / "kubelet.log", ready.is_file, {"PYTHONPATH": str(root)})
 
 
-def _flags(values: Mapping[str, str]) -> list[str]:
+def flags_of(values: Mapping[str, str]) -> list[str]:
+    """As a command line has them."""
     return [f"--{name}={value}" for name, value in values.items()]
 
 
-def _answers(url: str, trust: ssl.SSLContext | None = None) -> bool:
+def answers(url: str, trust: ssl.SSLContext | None = None) -> bool:
+    """Whether a GET succeeds there."""
     try:
         with urllib.request.urlopen(url, timeout=2, context=trust) as reply:
             return bool(reply.status == 200)
@@ -194,24 +205,27 @@ def _answers(url: str, trust: ssl.SSLContext | None = None) -> bool:
         return False
 
 
-def _make_certificates(pki: Path) -> None:
-    """An authority of the folder's own, a certificate for everybody, and the key that signs accounts' tokens."""
-    if (pki / "accounts.pub").is_file():
-        return
+def make_certificates(pki: Path, subjects: Mapping[str, str], names: str = _NAMES) -> None:
+    """An authority of the folder's own, the key that signs accounts' tokens, and for each of `subjects` (file name →
+    subject) a certificate for the hosts `names`, where it is not there yet."""
     pki.mkdir(parents=True, exist_ok=True)
-    _key(pki / "ca.key")
-    _openssl("req", "-x509", "-new", "-key", pki / "ca.key", "-days", "3650", "-subj", "/CN=ca", "-out", pki / "ca.crt")
+    if not (pki / "accounts.pub").is_file():
+        _key(pki / "ca.key")
+        own = ("-days", "3650", "-subj", "/CN=ca", "-out", pki / "ca.crt")
+        _openssl("req", "-x509", "-new", "-key", pki / "ca.key", *own)
+        _openssl("genrsa", "-out", pki / "accounts.key", "2048")
+        _openssl("rsa", "-in", pki / "accounts.key", "-pubout", "-out", pki / "accounts.pub")
     extensions = pki / "extensions"
     usage = "basicConstraints=CA:FALSE\nextendedKeyUsage=serverAuth,clientAuth"
-    extensions.write_text(f"{usage}\nsubjectAltName={_NAMES}\n")
-    for name, subject in _SUBJECTS.items():
+    extensions.write_text(f"{usage}\nsubjectAltName={names}\n")
+    for name, subject in subjects.items():
         key, request, certificate = (pki / f"{name}.{kind}" for kind in ("key", "csr", "crt"))
+        if certificate.is_file():
+            continue
         _key(key)
         _openssl("req", "-new", "-key", key, "-subj", subject, "-out", request)
         signing = ("x509", "-req", "-in", request, "-CA", pki / "ca.crt", "-CAkey", pki / "ca.key", "-CAcreateserial")
         _openssl(*signing, "-days", "3650", "-extfile", extensions, "-out", certificate)
-    _openssl("genrsa", "-out", pki / "accounts.key", "2048")
-    _openssl("rsa", "-in", pki / "accounts.key", "-pubout", "-out", pki / "accounts.pub")
 
 
 def _key(path: Path) -> None:

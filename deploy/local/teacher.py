@@ -2,7 +2,7 @@
 
 It answers chat completions as the annotations teacher answers in-process, from the prompt and its seed alone, so that
 the same run writes the same data here and there. `--latency` makes it as slow as a language model would be, `--failing`
-lets it answer a share of the requests with 429 or 500.
+lets it answer a share of the requests with 429 or 500, and moods (see `teacher_moods`) are set while it runs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import json
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,21 @@ from dataengine.adapters.annotations.teacher import AnnotationTeacher
 from dataengine.core.errors import Rejected
 from dataengine.core.ports import TeacherReply, TeacherRequest
 from deploy.local.server import Server, listens
+from deploy.local.teacher_moods import PATH as MOODS_PATH
+from deploy.local.teacher_moods import MoodName, Moods, read_moods
 
 PATH = "/v1/chat/completions"
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """How the server answers: after `latency` seconds, and a share `failing` of the requests with an error."""
+    """How the server answers: after `latency` seconds, a share `failing` of the requests with an error, and as long as
+    it has moods according to them."""
 
     teacher: AnnotationTeacher
     latency: float = 0.0
     failing: float = 0.0
+    moods: Moods = field(default_factory=Moods)
 
 
 def request_of(body: dict[str, Any]) -> TeacherRequest:
@@ -63,44 +67,78 @@ def completion(reply: TeacherReply, model: str) -> dict[str, Any]:
 
 def handler_of(behaviour: Behaviour) -> type[BaseHTTPRequestHandler]:
     """The HTTP handler of a server that behaves so."""
-    chance = random.Random(0)
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # small answers: without this each waits for the acknowledgement of the headers
-        disable_nagle_algorithm = True
+    class Handler(_Handler):
+        pass
 
-        def do_GET(self) -> None:
-            """Readiness."""
-            self._say(200, {"object": "list", "data": [{"id": "annotations", "object": "model"}]})
-
-        def do_POST(self) -> None:
-            """One chat completion."""
-            raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            if self.path != PATH:
-                return self._say(404, {"error": {"message": f"no such path: {self.path}"}})
-            time.sleep(behaviour.latency)
-            if chance.random() < behaviour.failing:
-                return self._say(chance.choice((429, 500, 503)), {"error": {"message": "come again"}})
-            try:
-                body = json.loads(raw)
-                reply = asyncio.run(behaviour.teacher.write(request_of(body)))
-            except (ValueError, KeyError, TypeError, Rejected) as error:
-                return self._say(400, {"error": {"message": str(error)}})
-            return self._say(200, completion(reply, str(body.get("model", ""))))
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Silence: a line per request is of use to nobody."""
-
-        def _say(self, status: int, body: dict[str, Any]) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
+    Handler.behaviour = behaviour
+    Handler.chance = random.Random(0)
     return Handler
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # small answers: without this each waits for the acknowledgement of the headers
+    disable_nagle_algorithm = True
+    behaviour: Behaviour
+    chance: random.Random
+
+    def do_GET(self) -> None:
+        """Readiness, and moods."""
+        if self.path == MOODS_PATH:
+            return self._say(200, self.behaviour.moods.as_json())
+        return self._say(200, {"object": "list", "data": [{"id": "annotations", "object": "model"}]})
+
+    def do_PUT(self) -> None:
+        """Moods."""
+        try:
+            self.behaviour.moods.set(read_moods(self._body()))
+        except (ValueError, TypeError) as error:
+            return self._say(400, {"error": {"message": str(error)}})
+        return self._say(200, self.behaviour.moods.as_json())
+
+    def do_POST(self) -> None:
+        """One chat completion."""
+        raw, behaviour = self._body(), self.behaviour
+        if self.path != PATH:
+            return self._say(404, {"error": {"message": f"no such path: {self.path}"}})
+        time.sleep(behaviour.latency)
+        mood = behaviour.moods.next()
+        if self.chance.random() < behaviour.failing:
+            return self._say(self.chance.choice((429, 500, 503)), {"error": {"message": "come again"}})
+        try:
+            body = json.loads(raw)
+            reply = asyncio.run(behaviour.teacher.write(request_of(body)))
+        except (ValueError, KeyError, TypeError, Rejected) as error:
+            return self._say(400, {"error": {"message": str(error)}})
+        answer = completion(reply, str(body.get("model", "")))
+        return self._say(200, answer) if mood is None else self._misbehave(mood, answer)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silence: a line per request is of use to nobody."""
+
+    def _misbehave(self, mood: MoodName, answer: dict[str, Any]) -> None:
+        if mood == "silent":
+            self.close_connection = True
+        elif mood in ("busy", "broken"):
+            self._say(429 if mood == "busy" else 500, {"error": {"message": f"the teacher is {mood}"}})
+        else:
+            whole = json.dumps(answer).encode()
+            said = {"nonsense": b"<html><body>It works!</body></html>", "torn": whole[: len(whole) // 2]}
+            self._send(200, said.get(mood, b""))
+
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+    def _say(self, status: int, body: dict[str, Any]) -> None:
+        self._send(status, json.dumps(body).encode())
+
+    def _send(self, status: int, data: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
 
 
 def server(python: str, folder: Path, port: int, *options: str) -> Server:

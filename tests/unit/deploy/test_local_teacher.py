@@ -1,5 +1,6 @@
 """The embedded teacher behind HTTP says what it says in-process."""
 
+import asyncio
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from threading import Thread
@@ -11,6 +12,7 @@ from dataengine.adapters.openai_teacher import OpenAITeacher
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.ports import TeacherRequest
 from deploy.local.teacher import Behaviour, handler_of
+from deploy.local.teacher_moods import NAMES, Mood, MoodName, moods_of, set_moods
 from services.evaluator.teacher_types import typing_request
 
 
@@ -46,3 +48,30 @@ async def test_a_prompt_of_no_known_task_is_refused(endpoint: str) -> None:
 async def test_it_fails_as_often_as_it_is_told_to(endpoint: str) -> None:
     with pytest.raises(Retryable):
         await OpenAITeacher("annotations", "any key", endpoint).write(requests()[0])
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "held"])
+async def test_in_each_mood_its_answer_is_one_to_ask_for_again(endpoint: str, name: MoodName) -> None:
+    teacher = OpenAITeacher("annotations", "any key", endpoint, timeout=0.5)
+    set_moods(endpoint, Mood(name, 2))
+    for _ in range(2):
+        with pytest.raises(Retryable):
+            await teacher.write(requests()[0])
+    assert moods_of(endpoint)["left"] == []
+    assert (await teacher.write(requests()[0])).text
+
+
+async def test_who_is_held_is_answered_as_always_once_there_are_other_moods(endpoint: str) -> None:
+    set_moods(endpoint, Mood("held", 1))
+    asked = asyncio.create_task(OpenAITeacher("annotations", "any key", endpoint).write(requests()[0]))
+    async with asyncio.timeout(30):
+        while not (await asyncio.to_thread(moods_of, endpoint))["waiting"]:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(set_moods, endpoint)
+        assert (await asked).text == (await AnnotationTeacher(error_rate=0.3).write(requests()[0])).text
+
+
+def test_a_mood_that_nobody_knows_is_refused(endpoint: str) -> None:
+    with pytest.raises(OSError, match="400"):
+        set_moods(endpoint, Mood("merry", 1))  # type: ignore[arg-type]
+    assert moods_of(endpoint)["left"] == []

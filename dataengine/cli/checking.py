@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dataengine.cli.expecting import disk_line, memory_line, plan_lines, recipe_of
+from dataengine.cli.expecting import disk_line, memory_line, plan_lines, recipe_of, weights_read
 from dataengine.core.errors import ConfigurationError, DataEngineError, InputError
 from dataengine.core.ports import PictureSource
 from dataengine.data.embeddings import Embeddings
@@ -16,7 +16,6 @@ from dataengine.data.exports import training_turns
 from dataengine.data.picture_sources import open_source
 from dataengine.data.writing import KnownWriting
 from dataengine.runtime.runfile import RunFile
-from services.embedded import base_checkpoint
 from services.evaluator.benchmarks.registry import find_benchmark
 from services.evaluator.handler import fingerprints
 from services.evaluator.judging import judge_of
@@ -43,7 +42,7 @@ class Checked:
 def check(run: RunFile, home: Path = Path()) -> Checked:
     """Look at weights, questions, pictures, teacher, prompt, filters, replay, recipe, memory and disk, and at all of
     them even if one is broken; then say what each round is expected to take. Changes no file. Reads every file that the
-    run will read, but of a pool of more than 5,000 pictures only 500."""
+    run will read, but of weights only the headers, and of a pool of more than 5,000 pictures only 500."""
     found = Checked()
     for name, look in (
         ("student", _student),
@@ -69,22 +68,24 @@ def _note(found: Checked, name: str, look: Callable[[RunFile], str], run: RunFil
         found.lines.append((name, look(run)))
     except DataEngineError as error:
         found.lines.append((name, BROKEN))
-        found.problems.append(f"{name}: {error}")
+        if not any(problem.endswith(f": {error}") for problem in found.problems):  # one cause is told once
+            found.problems.append(f"{name}: {error}")
 
 
 def _student(run: RunFile) -> str:
-    from dataengine.student.registry import FAMILIES  # torch: only where a student is at hand
+    """Everything that loading needs, but none of the numbers: 7 thousand million of them would take 14 GB."""
+    from dataengine.student.registry import family  # torch: only where a student is at hand
+    from dataengine.student.weights import META
 
-    if run.student.family not in FAMILIES:
-        known = ", ".join(sorted(FAMILIES))
-        raise ConfigurationError(f"there is no model family {run.student.family!r}", todo=f"Known: {known}")
-    checkpoint = base_checkpoint(run)
-    try:
-        model = FAMILIES[run.student.family].load_model(run.student.base)
-    except (OSError, ValueError) as error:
-        raise InputError(f"the weights do not load: {error}", where=str(run.student.base)) from error
+    found, base = family(run.student.family), run.student.base
+    if not base.is_dir():
+        raise ConfigurationError("there is no such folder of weights", where=str(base), todo="Check student.base")
+    with weights_read(base):
+        fitted = found.fitted(base)
+        model = fitted.load_model(base, META)
+        fitted.load_tokenizer(base)
     size = sum(parameter.numel() for parameter in model.parameters())
-    return f"{run.student.family}, {size / 1e6:.1f} M parameters, base {checkpoint.base_digest[:12]}"
+    return f"{run.student.family}, {size / 1e6:.1f} M parameters; files whole, each weight there and of its shape"
 
 
 def _benchmark(run: RunFile, counts: dict[str, int]) -> str:

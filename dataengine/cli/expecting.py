@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -30,6 +31,16 @@ def recipe_of(run: RunFile) -> Recipe:
         raise ConfigurationError(first["msg"].lower(), where=where) from error
 
 
+@contextmanager
+def weights_read(base: Path) -> Iterator[None]:
+    """Raises InputError for whatever families raise on weights that are missing, torn, or another model's."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        todo = "Fetch what is named here again, whole, or correct student.family and student.base"
+        raise InputError(f"the weights do not load: {error}", where=str(base), todo=todo) from error
+
+
 def memory_line(run: RunFile) -> str:
     """What a training step takes on each device, part by part. Raises ConfigurationError where that is more than
     `cost.gpu_memory`."""
@@ -54,11 +65,9 @@ def _memory(run: RunFile) -> tuple[dict[str, float], float]:
 
     found, recipe = family(run.student.family), recipe_of(run)
     base = run.student.base if run.student.base.exists() else None
-    try:
+    with weights_read(run.student.base):
         fitted = found.fitted(base) if base else found
         model = fitted.skeleton(base)
-    except (OSError, ValueError) as error:
-        raise InputError(f"the weights do not load: {error}", where=str(run.student.base)) from error
     devices = run.cost.gpus if run.cost.sharded else 1
     memory = training_memory(fitted, model, recipe, longest_batch(fitted, recipe), devices)
     return asdict(memory), memory.total

@@ -11,6 +11,8 @@ import torch
 from PIL import Image
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from dataengine.student.weights import CPU
+
 PICTURE = -200
 """Stands in token ids for one place of the picture, where a family's vocabulary has no token for it. Never embedded."""
 
@@ -76,10 +78,11 @@ class Family(Protocol):
         Raises as ``load_model``, and ValueError where a family has no published size and ``base`` is None.
         """
 
-    def load_model(self, base: Path) -> PreTrainedModel:
-        """The model on the CPU, in ``dtype``, in evaluation mode.
+    def load_model(self, base: Path, device: str = CPU) -> PreTrainedModel:
+        """The model in ``dtype``, in evaluation mode; ``device`` is ``weights.CPU`` or ``weights.META``.
 
-        Raises OSError where files are missing, ValueError where they are not this family's.
+        On META it has no numbers: of the files only headers are read, and checked as far as headers tell (whole files,
+        names, shapes). Raises OSError where files are missing, ValueError where they are torn or not this family's.
         """
 
     def load_tokenizer(self, base: Path) -> PreTrainedTokenizerBase:

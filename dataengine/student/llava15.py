@@ -27,7 +27,7 @@ from dataengine.student.family import PICTURE, Piece
 from dataengine.student.pictures import centre_crop, normalised, on_a_square, scaled
 from dataengine.student.sentencepieces import load_llama_tokenizer
 from dataengine.student.tiny_llava import llava_configuration
-from dataengine.student.weights import filled
+from dataengine.student.weights import CPU, filled, loaded
 
 SYSTEM = (
     "A chat between a curious user and an artificial intelligence assistant. "
@@ -83,14 +83,14 @@ class Llava15:
             model = LlavaForConditionalGeneration(config)
         return cast(PreTrainedModel, torch.nn.Module.to(model, self.dtype))
 
-    def load_model(self, base: Path) -> PreTrainedModel:
+    def load_model(self, base: Path, device: str = CPU) -> PreTrainedModel:
         """See Family; a LoRA in the authors' layout is merged, as their loader does."""
         if llava_files.is_authors(base):
-            config, weights = llava_files.configuration(base, self.layer), llava_files.read_authors(base, self.dtype)
-            return filled(LlavaForConditionalGeneration, config, weights, self.dtype, base)
+            config = llava_files.configuration(base, self.layer)
+            weights = llava_files.read_authors(base, self.dtype, device)
+            return filled(LlavaForConditionalGeneration, config, weights, self.dtype, base, device)
         llava_configuration(base)
-        model = LlavaForConditionalGeneration.from_pretrained(base, dtype=self.dtype, local_files_only=True)
-        return cast(PreTrainedModel, model.eval())
+        return loaded(LlavaForConditionalGeneration, base, self.dtype, device)
 
     def load_tokenizer(self, base: Path) -> PreTrainedTokenizerBase:
         """See Family; where there is no padding token it is the unknown one, as the authors set it."""

@@ -24,13 +24,11 @@ from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig
 
 from dataengine.student.family import PICTURE
-from dataengine.student.weights import Weights, find_weights, lora_pairs, merged, read_weights
+from dataengine.student.weights import COMPUTED, CPU, Weights, find_weights, lora_pairs, merged, read_weights
 
 LANGUAGE, PROJECTOR, VISION = "model.language_model.", "model.multi_modal_projector.", "model.vision_tower."
 PEFT = "base_model.model."
 _PROJECTOR_LAYERS = {"0.": "linear_1.", "2.": "linear_2."}
-_COMPUTED = ("rotary_emb.inv_freq", "position_ids")
-"""Buffers that old releases saved and that follow from the configuration."""
 
 
 def language_folder(base: Path) -> Path:
@@ -67,25 +65,29 @@ def _vision_settings(path: Path) -> dict[str, Any]:
     return {k: v for k, v in vision.items() if k != "model_type"}
 
 
-def read_authors(base: Path, dtype: torch.dtype) -> Weights:
-    """All weights under transformers' names, a LoRA in ``lora/`` merged in ``dtype``. Raises OSError, ValueError."""
+def read_authors(base: Path, dtype: torch.dtype, device: str = CPU) -> Weights:
+    """All weights under transformers' names, a LoRA in ``lora/`` merged in ``dtype``; see ``read_weights``.
+
+    Raises OSError, ValueError.
+    """
     folder = language_folder(base)
-    weights = {name: value for n, value in read_weights(folder).items() if (name := ours(n)) is not None}
+    weights = {name: value for n, value in read_weights(folder, device).items() if (name := ours(n)) is not None}
     projector = find_weights(base, ("mm_projector",))
     if projector is not None:
-        weights |= _projector(read_weights(projector))
+        weights |= _projector(read_weights(projector, device))
     if not any(name.startswith(VISION) for name in weights):
-        weights |= {name: value for n, value in read_weights(base / "clip").items() if (name := _seen(n)) is not None}
+        tower = read_weights(base / "clip", device)
+        weights |= {name: value for n, value in tower.items() if (name := _seen(n)) is not None}
     if (base / "lora").is_dir():
-        adapter, scale = _read_lora(base / "lora")
+        adapter, scale = _read_lora(base / "lora", device)
         weights = merged(weights, {_under_language(n): pair for n, pair in lora_pairs(adapter).items()}, scale, dtype)
-        weights |= _projector(_read(base / "lora", "non_lora_trainables"))
+        weights |= _projector(_read(base / "lora", "non_lora_trainables", device))
     return weights
 
 
 def ours(name: str) -> str | None:
     """transformers' name for a weight of the authors' merged model; None: it is not needed."""
-    if name.endswith(_COMPUTED):
+    if name.endswith(COMPUTED):
         return None
     if name.startswith("model.mm_projector."):
         return _projector_name(name.removeprefix("model.mm_projector."))
@@ -96,7 +98,7 @@ def ours(name: str) -> str | None:
 
 def _seen(name: str) -> str | None:
     """A CLIP weight's name within the whole; None for the text tower's."""
-    if not name.startswith("vision_model.") or name.endswith(_COMPUTED):
+    if not name.startswith("vision_model.") or name.endswith(COMPUTED):
         return None
     return VISION + name.removeprefix("vision_model.")
 
@@ -116,16 +118,16 @@ def _under_language(name: str) -> str:
     return LANGUAGE + name.removeprefix(PEFT).removeprefix("model.")
 
 
-def _read(folder: Path, stem: str) -> Weights:
+def _read(folder: Path, stem: str, device: str = CPU) -> Weights:
     path = find_weights(folder, (stem,))
     if path is None:
         raise FileNotFoundError(f"{folder}: there is no {stem}.bin or .safetensors")
-    return read_weights(path)
+    return read_weights(path, device)
 
 
-def _read_lora(folder: Path) -> tuple[Weights, float]:
+def _read_lora(folder: Path, device: str) -> tuple[Weights, float]:
     told = json.loads((folder / "adapter_config.json").read_text())
-    return _read(folder, "adapter_model"), float(told["lora_alpha"]) / float(told["r"])
+    return _read(folder, "adapter_model", device), float(told["lora_alpha"]) / float(told["r"])
 
 
 def adapter_from_authors(lora: Path, out: Path) -> Path:

@@ -15,7 +15,7 @@ from dataengine.student.family import PICTURE
 from dataengine.student.minigpt_model import MiniGpt, MiniGptConfig
 from dataengine.student.pictures import normalised, scaled
 from dataengine.student.sentencepieces import load_llama_tokenizer
-from dataengine.student.weights import filled
+from dataengine.student.weights import CPU, META, filled, loaded
 
 QFORMER = {"encoder_hidden_size": 1408, "cross_attention_frequency": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu"}
 """The published Q-Former; its other sizes are transformers' defaults, which are BERT's."""
@@ -67,16 +67,16 @@ class MiniGptFamily:
         if base is None:
             config = self._published()
         elif minigpt_files.is_authors(base):
-            config, _ = self._read(base)
+            config, _ = self._read(base, META)
         else:
             config = MiniGptConfig.from_pretrained(base, local_files_only=True)
         with torch.device("meta"):
             model = MiniGpt(config)
         return cast(PreTrainedModel, torch.nn.Module.to(model, self.dtype))
 
-    def _read(self, base: Path) -> tuple[MiniGptConfig, dict[str, torch.Tensor]]:
+    def _read(self, base: Path, device: str) -> tuple[MiniGptConfig, dict[str, torch.Tensor]]:
         shape = minigpt_files.Shape(self.side, self.layers, self.heads, self.neighbours, self.qformer_heads)
-        return minigpt_files.read_authors(base, shape, self.lora_alpha, self.dtype)
+        return minigpt_files.read_authors(base, shape, self.lora_alpha, self.dtype, device)
 
     def _published(self) -> MiniGptConfig:
         vision = Blip2VisionConfig(image_size=self.side, patch_size=self.patch, num_hidden_layers=self.layers)
@@ -92,13 +92,12 @@ class MiniGptFamily:
             neighbours=self.neighbours,
         )
 
-    def load_model(self, base: Path) -> PreTrainedModel:
+    def load_model(self, base: Path, device: str = CPU) -> PreTrainedModel:
         """See Family; a checkpoint's LoRA in the authors' layout is merged."""
         if minigpt_files.is_authors(base):
-            config, weights = self._read(base)
-            return filled(MiniGpt, config, weights, self.dtype, base)
-        model = MiniGpt.from_pretrained(base, dtype=self.dtype, local_files_only=True)
-        return cast(PreTrainedModel, torch.nn.Module.eval(model))
+            config, weights = self._read(base, device)
+            return filled(MiniGpt, config, weights, self.dtype, base, device)
+        return loaded(MiniGpt, base, self.dtype, device)
 
     def load_tokenizer(self, base: Path) -> PreTrainedTokenizerBase:
         """See Family; always with the dummy space, the only way that the authors' transformers (4.30) knew."""

@@ -25,13 +25,14 @@ from safetensors.torch import save_file
 from transformers import LlamaConfig
 
 from dataengine.student.minigpt_model import MiniGptConfig
-from dataengine.student.weights import Weights, find_weights, lora_pairs, merged, read_weights
+from dataengine.student.weights import COMPUTED, CPU, Weights, find_weights, lora_pairs, merged, read_weights
 
 LANGUAGE, VISION, PROJECTOR = "language_model.", "vision_model.", "llama_proj."
 _LORA = "llama_model.base_model.model."
 """How peft's names begin within the authors' model."""
 _OURS = "base_model.model.language_model."
-_BUFFERS = ("rotary_emb.inv_freq", "position_ids")
+_TOWER = ("cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1.weight")
+_QUERIES = ("query_tokens", "Qformer.bert.encoder.layer.0.intermediate_query.dense.bias")
 _TEXT_BRANCH = re.compile(r"encoder\.layer\.\d+\.(intermediate|output)\.|embeddings\.(word|position)_embeddings\.")
 _CHECKPOINTS = ("checkpoint", "minigptv2_checkpoint", "pretrained_minigpt4_7b", "prerained_minigpt4_7b")
 """Names under which checkpoints were released; the misspelt one is real."""
@@ -58,18 +59,20 @@ def is_authors(base: Path) -> bool:
     return False
 
 
-def read_authors(base: Path, shape: Shape, lora_alpha: float, dtype: torch.dtype) -> tuple[MiniGptConfig, Weights]:
-    """Configuration, and all weights under our names. Raises OSError, ValueError."""
-    tower = read_weights(_file(base, ("eva_vit_g",)))
+def read_authors(
+    base: Path, shape: Shape, lora_alpha: float, dtype: torch.dtype, device: str = CPU
+) -> tuple[MiniGptConfig, Weights]:
+    """Configuration, and all weights under our names; see ``read_weights``. Raises OSError, ValueError."""
+    tower = _with(_TOWER, _file(base, ("eva_vit_g",)), device)
     blip2 = find_weights(base, ("qformer", "blip2_pretrained_flant5xxl"))
     if (blip2 is None) == (shape.neighbours == 1):
         raise ValueError(f"{base}: this family {'needs a' if blip2 is None else 'has no'} Q-Former (qformer.pth)")
-    queries = read_weights(blip2) if blip2 is not None else {}
-    stage = _stage(read_weights(_file(base, _CHECKPOINTS)))
+    queries = _with(_QUERIES, blip2, device) if blip2 is not None else {}
+    stage = _stage(read_weights(_file(base, _CHECKPOINTS), device))
     config = _configuration(base, shape, tower, queries)
     norm = {name: value for name, value in {**queries, **stage}.items() if name.startswith("ln_vision.")}
     weights = _tower(tower, shape) | _after_tower(norm, tower["cls_token"].shape[-1]) | _qformer({**queries, **stage})
-    language = {LANGUAGE + name: value for name, value in read_weights(base / "llm").items() if _stored(name)}
+    language = {LANGUAGE + name: value for name, value in read_weights(base / "llm", device).items() if _stored(name)}
     lora = {_named(name): pair for name, pair in lora_pairs(stage).items()}
     if lora:
         rank = next(iter(lora.values()))[0].shape[0]
@@ -85,8 +88,17 @@ def _file(base: Path, stems: tuple[str, ...]) -> Path:
     return path
 
 
+def _with(needed: tuple[str, ...], path: Path, device: str) -> Weights:
+    """A file's weights. Raises ValueError where those are missing that the model's sizes are read from."""
+    weights = read_weights(path, device)
+    missing = [name for name in needed if name not in weights]
+    if missing:
+        raise ValueError(f"{path}: is not the file of that name: there is no {missing[0]}")
+    return weights
+
+
 def _stored(name: str) -> bool:
-    return not name.endswith(_BUFFERS)
+    return not name.endswith(COMPUTED)
 
 
 def _stage(weights: Weights) -> Weights:

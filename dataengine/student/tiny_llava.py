@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from dataengine.student.family import Piece, token_id
+from dataengine.student.weights import CPU, loaded
 
 SPECIAL = ("<pad>", "<unk>", "<s>", "</s>", "<image>")
 LETTERS = ("A", "B", "C", "D", "E", "F")
@@ -65,11 +66,10 @@ class TinyLlava:
         with torch.device("meta"):
             return LlavaForConditionalGeneration(LlavaConfig.from_pretrained(base, local_files_only=True))
 
-    def load_model(self, base: Path) -> PreTrainedModel:
+    def load_model(self, base: Path, device: str = CPU) -> PreTrainedModel:
         """See Family."""
         llava_configuration(base)
-        model = LlavaForConditionalGeneration.from_pretrained(base, dtype=self.dtype, local_files_only=True)
-        return cast(PreTrainedModel, model.eval())
+        return loaded(LlavaForConditionalGeneration, base, self.dtype, device)
 
     def load_tokenizer(self, base: Path) -> PreTrainedTokenizerBase:
         """See Family."""

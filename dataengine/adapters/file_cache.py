@@ -35,7 +35,7 @@ class FileCache:
     def file(self, ref: ArtifactRef, fetch: Callable[[BinaryIO], None]) -> Path:
         """The file of `ref`; `fetch` writes its bytes where there is none yet or where it was damaged.
 
-        Raises Rejected if what was fetched has another digest, Retryable if the disk is full.
+        Raises Rejected if what was fetched has another digest, Retryable if the disk is full or the cache was swept.
         """
         place = self._folder / ref.digest[:2] / ref.digest
         try:
@@ -45,6 +45,8 @@ class FileCache:
         except OSError as error:
             if error.errno in (ENOSPC, EDQUOT):
                 raise Retryable("the cache's disk is full", where=str(place), todo="Free some space") from error
+            if isinstance(error, FileNotFoundError):  # by whoever's clock is far ahead of ours
+                raise Retryable("the cache was swept while a file was fetched", where=str(place)) from error
             raise Rejected(f"the cache cannot be written: {error.strerror}", where=str(place)) from error
         self._evict()
         return place

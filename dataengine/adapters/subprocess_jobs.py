@@ -52,7 +52,9 @@ class SubprocessJobs:
             document.write_bytes(spec.document)
             result = await self._run(document, lock.fileno(), progress, run, round_number)
             if result.exit_code == 0:
-                done.write_text(json.dumps({"exit_code": 0, "log_tail": result.log_tail}))
+                partial = done.with_suffix(".part")  # whole or not at all, should the disk be full
+                partial.write_text(json.dumps({"exit_code": 0, "log_tail": result.log_tail}))
+                partial.replace(done)
             return result
 
     async def _run(self, document: Path, lock: int, progress: Progress, run: str, round_number: int) -> JobResult:

@@ -35,6 +35,7 @@ def set_aside(message: Message, consumer: str, failures: int, delay: float, erro
         "later_topic": message.topic,
         "later_by": consumer,
         "later_at": f"{time() + delay:.3f}",
+        "later_delay": f"{delay:.3f}",
         FAILURES: str(failures),
         "later_error": error[:500],
     }
@@ -49,6 +50,13 @@ def taken_back(message: Message) -> Message:
     )
 
 
+def seconds_left(message: Message) -> float:
+    """Seconds until the message's time. Never more than it was to wait in all: the clock that said when may have been
+    hours ahead."""
+    longest = float(message.headers.get("later_delay", "inf"))
+    return min(longest, max(0.0, float(message.headers["later_at"]) - time()))
+
+
 async def bring_back(bus: Bus, consumer: str) -> None:
     """Put back what `consumer` set aside, each message when its time has come, until cancelled. Raises Retryable."""
     subscription = await bus.subscribe(group_of(consumer), [LATER])
@@ -57,7 +65,7 @@ async def bring_back(bus: Bus, consumer: str) -> None:
             delivery = await subscription.next()
             message = delivery.message
             if message.headers.get("later_by") == consumer:
-                await asyncio.sleep(max(0.0, float(message.headers["later_at"]) - time()))
+                await asyncio.sleep(seconds_left(message))
                 await bus.publish([taken_back(message)])
             await delivery.commit()
     finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from errno import EDQUOT, ENOSPC
 
 import structlog
 
@@ -226,7 +227,7 @@ class Worker:
             await self._park(delivery.message, Rejected(tried, where=event.topic), event, trace)
             return ()
         try:
-            events = await self._handlers[event.topic](event)
+            events = await _with_room(self._handlers[event.topic], event)
             messages = tuple(encode(following, self._consumer, trace) for following in events)
         except (Retryable, Cancelled, asyncio.CancelledError):
             await asyncio.shield(self._ledger.forgive(self._consumer, event.event_id))
@@ -259,6 +260,16 @@ class Worker:
         await self._insist(lambda: self._bus.publish(parked))
         self._observe(PARKED, message.topic, event, trace)
         self._log.error("parked", topic=message.topic, error=str(error))
+
+
+async def _with_room(handler: Handler, event: Event) -> Sequence[Event]:
+    """What the handler returns. Raises Retryable where it found this machine's disk full: that is no bug of it."""
+    try:
+        return await handler(event)
+    except OSError as error:
+        if error.errno in (ENOSPC, EDQUOT):
+            raise Retryable(f"this machine's disk is full: {error}", todo="Free some space") from error
+        raise
 
 
 class _Bug(Retryable):

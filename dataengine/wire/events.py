@@ -103,11 +103,16 @@ def _headers(event: Event, source: str, trace: Trace) -> dict[str, str]:
 
 
 def decode(message: Message) -> Event:
-    """The event in a message. Raises ContractError for an unknown topic, an undecodable body or a missing field."""
+    """The event in a message. Raises ContractError for an unknown topic, another type or version than the topic's, an
+    undecodable body or a missing field."""
     where = f"{message.topic} {message.headers.get('ce_id', '(no id)')}"
     kind, proto_type = _TYPES.get(message.topic), _PROTOS.get(message.topic)
     if kind is None or proto_type is None:
         raise ContractError("there is no such event", where=where)
+    said = message.headers.get("ce_type", "")
+    if said and said != _TYPE_PREFIX + kind.__name__:
+        todo = "If it is of a newer contract: update the service, then replay the event"
+        raise ContractError(f"it says that it is a {said[:200]}", where=where, todo=todo)
     if len(message.value) > MAX_BYTES:
         raise ContractError(f"the body has {len(message.value)} bytes, more than {MAX_BYTES}", where=where)
     proto = proto_type()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import shutil
 from collections.abc import Callable, Sequence
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from time import monotonic
 
 from dataengine.core.artifacts import RunKeys
-from dataengine.core.errors import DataEngineError, Rejected
+from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.events import CheckpointReady, DataReady, Event
 from dataengine.core.identity import canonical_json, derived_id, derived_seed
 from dataengine.core.ports import JobRunner, JobSpec, PictureSource, Progress, Store
@@ -26,6 +29,9 @@ from services.trainer.records import TrainingRecord, Turns, engine_records, repl
 
 EXIT_CONFIGURATION = 2
 """A job's exit code for a wrong recipe or broken data: trying again would not help."""
+
+_NO_ROOM = tuple(os.strerror(number) for number in (ENOSPC, EDQUOT))
+_LEAST_ROOM = 1 << 20
 
 
 class TrainingFailed(DataEngineError):  # noqa: N818 - the event, as the log tells it
@@ -50,7 +56,8 @@ class Trainer:
         self._work = work
 
     async def on_data_ready(self, event: Event) -> Sequence[Event]:
-        """Train. Raises Rejected for a wrong recipe or broken data, TrainingFailed if the job died."""
+        """Train. Raises Rejected for a wrong recipe or broken data, TrainingFailed if the job died, Retryable if the
+        disk was full."""
         assert isinstance(event, DataReady)
         key = RunKeys(event.run).round(event.round, "checkpoint.json")
         checkpoint = await asyncio.to_thread(self._store.find, key)
@@ -65,6 +72,8 @@ class Trainer:
         spec, start, samples = await asyncio.to_thread(self._prepare, event, folder)
         result = await self._jobs.run(spec, self._progress, event.run, event.round)
         if result.exit_code != 0:
+            if _disk_is_full(folder, result.log_tail):
+                raise Retryable("the disk was full when it trained", where=str(folder), todo="Free some space")
             last = result.log_tail.strip().splitlines()[-1:] or ["it said nothing"]
             kind = Rejected if result.exit_code == EXIT_CONFIGURATION else TrainingFailed
             raise kind(f"the training job ended with exit code {result.exit_code}: {last[0]}", where=str(folder))
@@ -137,3 +146,8 @@ class Trainer:
             seconds=seconds,
             code_version=code_version(),
         )
+
+
+def _disk_is_full(folder: Path, log_tail: str) -> bool:
+    """Whether a job that failed said so, or, as torch does not, there is no room now."""
+    return any(text in log_tail for text in _NO_ROOM) or shutil.disk_usage(folder).free < _LEAST_ROOM

@@ -11,7 +11,7 @@ import pytest
 
 from dataengine.adapters.file_cache import SPARED_SECONDS, FileCache
 from dataengine.core.artifacts import ArtifactRef
-from dataengine.core.errors import Rejected
+from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.identity import digest_of
 
 
@@ -92,3 +92,13 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(Rejected, match="cache cannot be written"):
         FileCache(tmp_path / "file", 1000).file(ref_of(b"1"), writing(b"1"))
+
+
+def test_a_cache_swept_by_somebody_whose_clock_is_ahead_is_tried_again(tmp_path: Path) -> None:
+    def swept(file: BinaryIO) -> None:
+        file.write(b"bytes")
+        for path in tmp_path.glob("??/.partial-*"):
+            path.unlink()
+
+    with pytest.raises(Retryable, match="swept"):
+        FileCache(tmp_path, 1000).file(ref_of(b"bytes"), swept)

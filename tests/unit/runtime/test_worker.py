@@ -1,8 +1,10 @@
 """The worker: every event has its effect once, whatever fails in between."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.events import CheckpointReady, EvalDone, Event
 from dataengine.core.ports import Delivery, Message, Subscription
+from dataengine.runtime.later import seconds_left, set_aside
 from dataengine.runtime.worker import PARKED, STEPS, Moment, Patience, Worker
 from dataengine.wire.events import decode, encode
 
@@ -245,3 +248,25 @@ async def commit_next(subscription: Subscription) -> Delivery:
     delivery = await subscription.next()
     await delivery.commit()
     return delivery
+
+
+@pytest.mark.parametrize("number", [ENOSPC, EDQUOT])
+async def test_a_full_disk_is_waited_for_and_never_counts_against_the_event(loop: Loop, number: int) -> None:
+    async def crowded(event: Event) -> Sequence[Event]:
+        if loop.handled < 10:
+            raise OSError(number, "no room")
+        return [DONE]
+
+    await loop.bus.publish([encode(READY, "test")])
+    await loop.until_committed(loop.worker(crowded))
+    assert loop.handled == 10
+    assert not await loop.published(PARKED)
+
+
+def test_an_event_waits_no_longer_than_it_was_to_though_the_clock_was_ahead_when_it_was_set_aside() -> None:
+    waiting = set_aside(encode(READY, "test"), "evaluator", 6, 8.0, "away")
+    assert 7.0 < seconds_left(waiting) <= 8.0
+    ahead = {**waiting.headers, "later_at": str(time.time() + 3600)}
+    assert seconds_left(replace(waiting, headers=ahead)) == 8.0
+    behind = {**waiting.headers, "later_at": str(time.time() - 3600)}
+    assert seconds_left(replace(waiting, headers=behind)) == 0.0

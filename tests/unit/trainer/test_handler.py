@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.core.errors import InputError, Rejected
+from dataengine.core.errors import InputError, Rejected, Retryable
 from dataengine.core.events import CheckpointReady, DataReady
 from dataengine.core.pictures import Annotations, Picture
 from dataengine.core.ports import JobResult, JobSpec
@@ -164,3 +164,9 @@ async def test_a_wrong_recipe_is_rejected_and_a_crash_may_be_tried_again(tmp_pat
     crashed = Shop(tmp_path / "b", jobs=FakeJobs(lambda spec: JobResult(-9, "")))
     with pytest.raises(TrainingFailed, match="exit code -9"):
         await crashed.train()
+
+
+async def test_a_job_that_found_the_disk_full_is_tried_until_there_is_room(tmp_path: Path) -> None:
+    full = JobResult(1, "OSError: [Errno 28] No space left on device: 'work'")
+    with pytest.raises(Retryable, match="the disk was full"):
+        await Shop(tmp_path, jobs=FakeJobs(lambda spec: full)).train()

@@ -77,5 +77,12 @@ def test_what_breaks_the_contract_says_how(topic: str, value: bytes, said: str) 
         decode(Message(topic, "r", value))
 
 
+@pytest.mark.parametrize("said", ["dataengine.events.v2.CheckpointReady", "dataengine.events.v1.EvalDone"])
+def test_an_event_that_says_it_is_of_another_version_or_type_is_not_guessed_at(said: str) -> None:
+    message = encode(EVENTS[0], "test")
+    with pytest.raises(ContractError, match=said):
+        decode(Message(message.topic, message.key, message.value, {**message.headers, "ce_type": said}))
+
+
 def test_a_malformed_trace_header_starts_a_new_trace() -> None:
     assert len(Trace.parse("nonsense").trace_id) == 32

@@ -61,16 +61,16 @@ def guide() -> str:
     return "".join([*parts, "\n"])
 
 
-def _chapter(path: str, section: type[BaseModel]) -> Iterator[str]:
+def _chapter(path: str, section: type[BaseModel], depth: int = 2) -> Iterator[str]:
     """The section's table under its heading, then those of the sections inside it, each kind once."""
-    yield f"\n## {path}\n\n{_one_line(section.__doc__)}\n\n" + "\n".join(_table(section)) + "\n"
+    yield f"\n{'#' * depth} {path}\n\n{_one_line(section.__doc__)}\n\n" + "\n".join(_table(section)) + "\n"
     seen: dict[type[BaseModel], list[str]] = {}
     for name, field in section.model_fields.items():
         inner = _section(field.annotation)
         if inner is not None:
-            seen.setdefault(inner, []).append(f"{path}.{name}")
+            seen.setdefault(inner, []).append(f"{path.split(', ')[0]}.{name}")
     for inner, names in seen.items():
-        yield f"\n### {', '.join(names)}\n\n{_one_line(inner.__doc__)}\n\n" + "\n".join(_table(inner)) + "\n"
+        yield from _chapter(", ".join(names), inner, 3)
 
 
 def _table(section: type[BaseModel]) -> Iterator[str]:

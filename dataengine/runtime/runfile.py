@@ -25,8 +25,17 @@ from dataengine.runtime.generation_sections import (
     Share,
     TeacherSection,
 )
+from dataengine.runtime.training_sections import TrainingSection
 
-__all__ = ["CostSection", "GenerationSection", "PicturesSection", "RunFile", "Section", "TeacherSection"]
+__all__ = [
+    "CostSection",
+    "GenerationSection",
+    "PicturesSection",
+    "RunFile",
+    "Section",
+    "TeacherSection",
+    "TrainingSection",
+]
 
 RunName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$")]
 
@@ -111,32 +120,6 @@ class AnalysisSection(Section):
     """Question types that must not get significantly worse."""
     examples: int = Field(default=10, ge=0)
     """Bad cases shown to the teacher per request."""
-
-
-class ReplaySection(Section):
-    """Base data that is mixed in, so that nothing is forgotten."""
-
-    data: Path
-    """JSON Lines of records (the seed's or LLaVA's), pictures relative to its folder."""
-    ratio: float = Field(default=0.5, ge=0)
-    """Replay records per engine sample."""
-    whole: bool = False
-    """Every replay record once, whatever the ratio (LLaVA-1.5 as published)."""
-
-
-class TrainingSection(Section):
-    """Fine-tuning."""
-
-    start: Literal["base", "best"] = "base"
-    """LoRA from the base on all rounds' data (gen-2), or on top of the best checkpoint on this round's (gen-1)."""
-    recipe: dict[str, Any] = Field(default={})
-    """Overrides of the family's recipe: rank, alpha, lr, epochs, batch_size, …"""
-    replay: ReplaySection | None = None
-    """Base data to mix in."""
-    form: Literal["direct", "choice", "both"] = "direct"
-    """What a sample becomes: a direct answer, a choice with letter, or one of each."""
-    timeout: float = Field(default=86400.0, gt=0)
-    """Seconds until a training job counts as failed."""
 
 
 class RunFile(Section):

@@ -15,6 +15,7 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ContractError
 from dataengine.core.identity import canonical_json
 from dataengine.core.ports import Store
+from dataengine.wire.mixes import MixDoc
 
 D = TypeVar("D", bound="Document")
 
@@ -49,6 +50,7 @@ class CheckpointDoc(Document):
     parent: ArtifactRef | None = None
     dataset: ArtifactRef | None = None
     recipe: dict[str, object] = {}
+    mix: MixDoc | None = None
     metrics: dict[str, float] = {}
     samples: int = 0
     seconds: float = 0.0
@@ -136,10 +138,8 @@ class Unit(Document):
 
 
 class Prediction(Document):
-    """One line of a predictions file: the question, what the student said, and what the scorer made of it.
-
-    `score` is None without an answer; `reason` then says why. `unit` is the group that the question is scored in.
-    """
+    """One line of a predictions file: the question, what the student said, and what the scorer made of it. `score` is
+    None without an answer; `reason` then says why. `unit` is the group that the question is scored in."""
 
     question_id: str
     split: str

@@ -10,7 +10,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 from transformers import (
     PreTrainedModel,
     PrinterCallback,
@@ -24,7 +24,8 @@ from transformers import (
 from dataengine.core.errors import Retryable
 from dataengine.student.encoding import mean_answer_loss, mean_token_loss
 from dataengine.student.family import Family, embed
-from services.trainer.lessons import LengthGroups, Lessons
+from services.trainer.lessons import LengthGroups, Lessons, Numbers
+from services.trainer.mix import DrawnBatches, Mix
 from services.trainer.recipe import Recipe
 from services.trainer.schedule import FlooredCosine
 
@@ -114,17 +115,29 @@ def _everywhere(value: int) -> list[int]:
 
 
 class LessonTrainer(Trainer):
-    """Trainer with the recipe's two learning rates, records grouped by length, and checkpoints of what is trained."""
+    """Trainer with the recipe's two learning rates, batches as the mix has them, and checkpoints of what is trained.
+
+    ``lessons`` are made of the mix's records. Where each step draws one data set, ``arguments.max_steps`` is set.
+    """
 
     def __init__(
-        self, lesson: Lesson, arguments: TrainingArguments, lessons: Lessons, recipe: Recipe, watch: Watch, pad: int
+        self,
+        lesson: Lesson,
+        arguments: TrainingArguments,
+        lessons: Lessons,
+        mix: Mix,
+        recipe: Recipe,
+        watch: Watch,
+        pad: int,
     ) -> None:
         self._lesson = lesson
         self._recipe = recipe
         self._lessons = lessons
+        self._mix = mix
         self._pad = pad
+        numbers = Numbers(len(lessons.lengths))
         super().__init__(
-            model=lesson, args=arguments, train_dataset=lessons, data_collator=self._collate, callbacks=[watch]
+            model=lesson, args=arguments, train_dataset=numbers, data_collator=self._collate, callbacks=[watch]
         )
         self.remove_callback(PrinterCallback)
         self.remove_callback(PrinterCallback)  # stdout is the job's progress, one JSON object per line
@@ -133,10 +146,28 @@ class LessonTrainer(Trainer):
         return self._lessons.batch(indices, self._pad)
 
     def _get_train_sampler(self, train_dataset: Dataset[int] | None = None) -> Sampler[int]:
-        lengths = [len(row.ids) for row in self._lessons.rows]
-        kinds = [number is not None for number in self._lessons.picture_of]
         batch = self._recipe.batch_size * self._recipe.gradient_accumulation
-        return LengthGroups(lengths, batch, self._recipe.seed, kinds)
+        return LengthGroups(self._lessons.lengths, batch, self._recipe.seed, self._lessons.pictured)
+
+    def get_train_dataloader(self) -> DataLoader[int]:
+        """Batches of like length, or, where each step draws one data set, of that set alone in every process."""
+        if self._mix.by == "size":
+            return super().get_train_dataloader()
+        numbers = cast(Dataset[int], self.train_dataset)
+        batches: Any = self.drawn_batches()  # anything that iterates will do
+        loader = DataLoader(numbers, batch_sampler=batches, collate_fn=self._collate)
+        return cast("DataLoader[int]", self.accelerator.prepare(loader))
+
+    def drawn_batches(self) -> DrawnBatches:
+        """Those of all processes, from the first step to the last."""
+        return DrawnBatches(
+            self._mix,
+            self._recipe.seed,
+            self.args.max_steps,
+            self._recipe.batch_size,
+            accumulation=self.args.gradient_accumulation_steps,
+            processes=self.args.world_size,
+        )
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW: LoRA's matrices at the recipe's rate, whatever is trained in full at the projector's."""

@@ -1,10 +1,16 @@
-"""Training records made ready: encoded once, every picture looked at once, in batches of like length."""
+"""Training records made ready, in batches of like length.
+
+Where all pictures fit into memory, records are encoded once and every picture is looked at once, before the training;
+else record and picture are read for the batch that they are in.
+"""
 
 from __future__ import annotations
 
-import json
+from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from PIL import Image
@@ -18,98 +24,172 @@ from services.trainer.recipe import Recipe
 from services.trainer.records import TrainingRecord
 
 LOOK_BATCH = 64
+HELD_BYTES = 2 << 30
+"""As much as pictures may take that are looked at before the training."""
+_CHARACTERS_PER_TOKEN = 4
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no picture, or not a whole one."""
 
 
-def read_job_records(path: Path) -> list[TrainingRecord]:
-    """What ``TrainingRecord.encode`` wrote, line by line. Raises InputError that names the line."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"records cannot be read: {error}", where=str(path)) from error
-    return [_record(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+class Lessons(Protocol):
+    """Records by their number, as a training needs them.
+
+    ``lengths`` are in tokens (roughly, where records are not encoded yet), ``pictured`` says who has a picture, and
+    ``seen`` whether a batch's pictures are the frozen tower's output, else pixels.
+    """
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """For each record."""
+
+    @property
+    def pictured(self) -> Sequence[bool]:
+        """For each record."""
+
+    @property
+    def seen(self) -> bool:
+        """For all of them."""
+
+    def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
+        """ids and labels (N, L), padded right, and pictures (P, …) of the P records that have one."""
 
 
-def _record(line: str, where: str) -> TrainingRecord:
-    try:
-        row = json.loads(line)
-        turns = tuple((str(question), str(answer)) for question, answer in row["turns"])
-        picture = row["picture"]
-        record = TrainingRecord(None if picture is None else Path(str(picture)), turns)
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"is no training record: {error!r}", where=where) from error
-    if not turns:
-        raise InputError("is a training record without turns", where=where)
-    return record
+class Numbers(Dataset[int]):
+    """The numbers of so many records: a batch is made of them where it is needed."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: int) -> int:
+        return index
 
 
-class Lessons(Dataset[int]):
+class PreparedLessons:
     """Encoded records, and every picture once, either as pixels or as the frozen tower's output.
 
     ``rows[i]`` belongs to picture ``picture_of[i]`` of ``pictures`` (P, …), or to none.
     """
 
-    def __init__(self, rows: Sequence[Encoded], picture_of: Sequence[int | None], pictures: torch.Tensor) -> None:
-        self.rows = rows
-        self.picture_of = picture_of
-        self.pictures = pictures
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> int:
-        return index
+    def __init__(
+        self, rows: Sequence[Encoded], picture_of: Sequence[int | None], pictures: torch.Tensor, *, seen: bool
+    ) -> None:
+        self._rows = rows
+        self._picture_of = picture_of
+        self._pictures = pictures
+        self.seen = seen
+        self.lengths = [len(row.ids) for row in rows]
+        self.pictured = [number is not None for number in picture_of]
 
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
-        """ids and labels (N, L), padded right, and pictures (P, …) of the P records that have one."""
-        rows = [self.rows[i] for i in indices]
-        seen = [number for i in indices if (number := self.picture_of[i]) is not None]
-        return {
-            "ids": padded([r.ids for r in rows], pad),
-            "labels": padded([r.labels for r in rows], IGNORED),
-            "pictures": self.pictures[seen],
-        }
+        """See Lessons."""
+        seen = [number for i in indices if (number := self._picture_of[i]) is not None]
+        return _batch([self._rows[i] for i in indices], self._pictures[seen], pad)
 
 
-def prepare(
-    records: Sequence[TrainingRecord],
-    family: Family,
-    tokenizer: PreTrainedTokenizerBase,
-    recipe: Recipe,
-    tower: torch.nn.Module | None,
-) -> Lessons:
-    """Encode records and load pictures; with ``tower`` (the whole model) pictures become its vision tower's output.
+class ReadLessons:
+    """Records and pictures that are read for each batch: nothing is held but lengths. Pictures come as pixels.
 
-    Raises InputError for a picture that cannot be read and for a record longer than the recipe allows.
+    ``batch`` raises InputError as ``prepare`` does for what is wrong with a record.
     """
-    if not records:
-        raise InputError("there are no training records")
-    paths = list(dict.fromkeys(r.picture for r in records if r.picture is not None))
-    numbers: dict[Path | None, int] = {path: i for i, path in enumerate(paths)}
-    rows = []
-    for record in records:
-        row = encode(family, tokenizer, record.turns, pictured=record.picture is not None)
-        rows.append(_row(row, recipe, str(record.picture or "a record without a picture")))
-    # none of a blank one: the right shape where no record has a picture
-    chunks = [_looked_at(family, [family.pixels(Image.new("RGB", (2, 2)))], tower)[:0]]
-    parts = (paths[start : start + LOOK_BATCH] for start in range(0, len(paths), LOOK_BATCH))
-    chunks += [_looked_at(family, [_pixels(family, path) for path in part], tower) for part in parts]
-    return Lessons(rows, [numbers.get(r.picture) for r in records], torch.cat(chunks))
+
+    seen = False
+
+    def __init__(
+        self, records: Sequence[TrainingRecord], family: Family, tokenizer: PreTrainedTokenizerBase, recipe: Recipe
+    ) -> None:
+        self._records = records
+        self._family = family
+        self._tokenizer = tokenizer
+        self._recipe = recipe
+        self._none = _blank(family)[:0]
+        self.lengths = array("L")
+        self.pictured: list[bool] = []
+        for record in records:
+            characters = sum(len(question) + len(answer) for question, answer in record.turns)
+            places = 0 if record.picture is None else family.picture_tokens
+            self.lengths.append(min(places + characters // _CHARACTERS_PER_TOKEN, recipe.max_length))
+            self.pictured.append(record.picture is not None)
+
+    def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
+        """See Lessons."""
+        records = [self._records[i] for i in indices]
+        rows = [_encoded(record, self._family, self._tokenizer, self._recipe) for record in records]
+        pictures = [_pixels(self._family, record.picture) for record in records if record.picture is not None]
+        return _batch(rows, torch.stack(pictures) if pictures else self._none, pad)
+
+
+def _batch(rows: Sequence[Encoded], pictures: torch.Tensor, pad: int) -> dict[str, torch.Tensor]:
+    return {
+        "ids": padded([row.ids for row in rows], pad),
+        "labels": padded([row.labels for row in rows], IGNORED),
+        "pictures": pictures,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How records become lessons: ``tower`` (the whole model) sees pictures beforehand; None: they stay pixels."""
+
+    family: Family
+    tokenizer: PreTrainedTokenizerBase
+    recipe: Recipe
+    tower: torch.nn.Module | None
+    held_bytes: int = HELD_BYTES
+
+    def lessons(self, records: Sequence[TrainingRecord]) -> Lessons:
+        """Encode records and load pictures, or leave both to the batches where pictures would take more than
+        ``held_bytes``.
+
+        Raises InputError for a picture that cannot be read and for a record longer than the recipe allows.
+        """
+        if not records:
+            raise InputError("there are no training records")
+        # none of a blank one: the right shape where no record has a picture
+        blank = _looked_at(self.family, _blank(self.family), self.tower)
+        paths = self._pictures(records, self.held_bytes // (blank.numel() * blank.element_size()))
+        if paths is None:
+            return ReadLessons(records, self.family, self.tokenizer, self.recipe)
+        numbers: dict[Path | None, int] = {path: i for i, path in enumerate(paths)}
+        rows = [_encoded(record, self.family, self.tokenizer, self.recipe) for record in records]
+        chunks = [blank[:0]]
+        for start in range(0, len(paths), LOOK_BATCH):
+            pixels = [_pixels(self.family, path) for path in paths[start : start + LOOK_BATCH]]
+            chunks.append(_looked_at(self.family, torch.stack(pixels), self.tower))
+        seen = self.tower is not None
+        return PreparedLessons(rows, [numbers.get(r.picture) for r in records], torch.cat(chunks), seen=seen)
+
+    @staticmethod
+    def _pictures(records: Sequence[TrainingRecord], most: int) -> list[Path] | None:
+        """Each picture once; None where they are more than ``most``."""
+        paths: dict[Path, None] = {}
+        for record in records:
+            if record.picture is not None:
+                paths[record.picture] = None
+            if len(paths) > most:
+                return None
+        return list(paths)
+
+
+def _blank(family: Family) -> torch.Tensor:
+    return family.pixels(Image.new("RGB", (2, 2)))[None]
 
 
 @torch.no_grad()
-def _looked_at(family: Family, pixels: Sequence[torch.Tensor], tower: torch.nn.Module | None) -> torch.Tensor:
-    stacked = torch.stack(list(pixels))
-    return stacked if tower is None else family.look(tower, stacked)
+def _looked_at(family: Family, pixels: torch.Tensor, tower: torch.nn.Module | None) -> torch.Tensor:
+    return pixels if tower is None else family.look(tower, pixels)
 
 
-def _row(row: Encoded, recipe: Recipe, where: str) -> Encoded:
+def _encoded(record: TrainingRecord, family: Family, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> Encoded:
+    row = encode(family, tokenizer, record.turns, pictured=record.picture is not None)
     if recipe.longest_answer is not None:
         row = row.cut_after_question(recipe.longest_answer)
     if len(row.ids) <= recipe.max_length:
         return row
     if recipe.overlong == "error":
+        where = str(record.picture or "a record without a picture")
         raise InputError(f"a record of {len(row.ids)} tokens; the recipe allows {recipe.max_length}", where=where)
     return row.cut(recipe.max_length)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+PER_ROUND = ("epochs", "max_steps", "iterations_per_epoch")
+"""What may differ from round to round: a list gives the value of round 1, 2, …, its last one that of all later ones."""
 
 PUBLISHED = Path(__file__).parent / "recipes"
 """One file per family that has a recipe of its own: what it sets differs from the defaults below."""
@@ -25,8 +29,8 @@ class Recipe(BaseModel):
     train_projector: bool = Field(True, description="train the projector in full, beside LoRA")
     projector_lr: float = Field(2e-4, gt=0, description="peak learning rate of the projector")
     train_vision: bool = Field(False, description="train the vision tower in full, at the projector's learning rate")
-    epochs: float = Field(3.0, gt=0, description="passes over the records")
-    max_steps: int | None = Field(None, ge=1, description="stop after so many optimizer steps, whatever the epochs")
+    epochs: float = Field(3.0, gt=0, description="passes over the records; a list: round by round")
+    max_steps: int | None = Field(None, ge=1, description="optimizer steps, whatever the epochs; a list: by round")
     batch_size: int = Field(16, ge=1, description="records per step and device")
     iterations_per_epoch: int | None = Field(None, ge=1, description="steps of an epoch; none: once over the records")
     gradient_accumulation: int = Field(1, ge=1, description="batches per optimizer step")
@@ -48,12 +52,22 @@ class Recipe(BaseModel):
 
 
 def published_recipe(family: str) -> dict[str, Any]:
-    """What the family's recipe sets; nothing where it has none."""
+    """What the family's recipe sets, lists for rounds included; nothing where it has none."""
     path = PUBLISHED / f"{family}.yaml"
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found
 
 
-def family_recipe(family: str) -> Recipe:
-    """The family's published recipe, or the defaults where it has none."""
-    return Recipe.model_validate(published_recipe(family))
+def resolved_recipe(family: str, given: Mapping[str, Any], round_number: int) -> dict[str, Any]:
+    """What the family's recipe sets, with what is `given` instead, in that round (from 1): no list is left in it."""
+    recipe = {**published_recipe(family), **given}
+    for key in PER_ROUND:
+        values = recipe.get(key)
+        if isinstance(values, list) and values:
+            recipe[key] = values[min(max(round_number, 1), len(values)) - 1]
+    return recipe
+
+
+def family_recipe(family: str, round_number: int = 1) -> Recipe:
+    """The family's published recipe in that round, or the defaults where it has none."""
+    return Recipe.model_validate(resolved_recipe(family, {}, round_number))

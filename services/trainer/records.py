@@ -1,23 +1,29 @@
-"""What the student is trained on: engine samples of all rounds, mixed with replay of base data."""
+"""What the student is trained on: engine samples of all rounds, mixed with base data."""
 
 from __future__ import annotations
 
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import derived_seed, digest_of
 from dataengine.core.ports import PictureSource
-from dataengine.core.samples import Sample
-from dataengine.runtime.runfile import TrainingSection
+from dataengine.core.samples import LETTERS, Sample
+from dataengine.data.exports import training_turns
+from dataengine.data.json_stream import elements
+from dataengine.runtime.training_sections import MixForm, TrainingSection
 from dataengine.wire.samples import read_sample
 
 Turns = list[tuple[str, str]]
 _PICTURE_PLACE = "<image>"
+_TODO = "Give the file as it was published: JSON Lines, or one JSON list of records"
+_PICTURES = "Get the picture, or say with `pictures` which folder its path is relative to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,33 @@ def _cached(source: PictureSource, image: str, cache: Path) -> Path:
     return path
 
 
+def turns_in(form: MixForm, seed: int) -> Callable[[Sample], Turns]:
+    """What a sample becomes in that form; `seed` shuffles the options of `permuted-choice`."""
+
+    def turns(sample: Sample) -> Turns:
+        if form == "sentence":
+            return [(sample.instruction, sample.answer)]
+        if form == "permuted-choice":
+            return training_turns(permuted(sample, seed), "choice")
+        return training_turns(sample, form)
+
+    return turns
+
+
+def has_form(sample: Sample, form: MixForm) -> bool:
+    """Whether the sample has what the form shows: a choice needs options."""
+    return bool(sample.options) or form not in ("choice", "permuted-choice")
+
+
+def permuted(sample: Sample, seed: int) -> Sample:
+    """The sample with its options in an order drawn by seed and sample (it may be the same order)."""
+    order = list(range(len(sample.options)))
+    random.Random(derived_seed("permuted choice", seed, sample.instruction, sample.image)).shuffle(order)
+    right = LETTERS.index(sample.choice_answer) if sample.options else 0
+    options = tuple(sample.options[place] for place in order)
+    return replace(sample, options=options, choice_answer=LETTERS[order.index(right)] if options else "")
+
+
 def replay_records(
     section: TrainingSection, samples: int, seed: int, turns_of: Callable[[Sample], Turns]
 ) -> list[TrainingRecord]:
@@ -76,43 +109,66 @@ def replay_records(
     return chosen
 
 
-def read_records(path: Path, turns_of: Callable[[Sample], Turns]) -> Iterator[TrainingRecord]:
-    """Records of a JSON Lines file, LLaVA's (`conversations`) or the seed's; pictures lie relative to its folder."""
+def read_records(
+    path: Path, turns_of: Callable[[Sample], Turns], pictures: Path | None = None
+) -> Iterator[TrainingRecord]:
+    """Records of JSON Lines or of one JSON list, LLaVA's (`conversations`) or the seed's, one at a time: the file is
+    never in memory as a whole. Pictures lie relative to `pictures`, by default the file's folder.
+
+    Raises InputError that names the line (the entry of a list) and says what to do.
+    """
+    folder = pictures or path.parent
+    for where, data in _pieces(path):
+        yield _record(data, folder, where, turns_of)
+
+
+def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Every record's bytes, and where it stands."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with path.open("rb") as file:
+            listed = file.read(64).lstrip()[:1] == b"["
+            file.seek(0)
+            if not listed:
+                yield from ((f"{path}, line {number}", line) for number, line in enumerate(file, 1) if line.strip())
     except FileNotFoundError as error:
-        raise InputError("there is no such file", where=str(path), todo="Check training.replay.data") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read: {error}", where=str(path)) from error
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield _record(line, path, f"{path}, line {number}", turns_of)
+        raise InputError("there is no such file", where=str(path), todo="Check the run file's `data`") from error
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    if listed:
+        for number, element in enumerate(elements(path, _TODO), 1):
+            yield f"{path}, entry {number}", element.data
 
 
-def _record(line: str, path: Path, where: str, turns_of: Callable[[Sample], Turns]) -> TrainingRecord:
+def _record(data: bytes, folder: Path, where: str, turns_of: Callable[[Sample], Turns]) -> TrainingRecord:
     try:
-        record = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"is not JSON: {error}", where=where) from error
+        record = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"is not JSON: {error}", where=where, todo=_TODO) from error
     if isinstance(record, dict) and "conversations" in record and "image" not in record:
         return TrainingRecord(None, tuple(_dialogue(record, where)))
-    if not isinstance(record, dict) or "image" not in record:
-        raise InputError("is no record with an `image`", where=where)
-    picture = path.parent / str(record["image"])
+    if not isinstance(record, dict) or not isinstance(record.get("image"), str):
+        raise InputError("is no record with an `image`", where=where, todo=_TODO)
+    picture = folder / record["image"]
     if not picture.is_file():
-        raise InputError(f"the picture {picture} is missing", where=where)
+        raise InputError(f"the picture {picture} is missing", where=where, todo=_PICTURES)
     turns = _dialogue(record, where) if "conversations" in record else turns_of(read_sample(record, where))
     return TrainingRecord(picture, tuple(turns))
 
 
 def _dialogue(record: dict[str, Any], where: str) -> Turns:
-    """LLaVA's conversations: human and gpt take turns; the picture's place in the first question is left out."""
+    """LLaVA's conversations: human and gpt take turns; the picture's place in the first question is left out.
+
+    What gpt says before the first question, and a last question without an answer, teach nothing and are left out, as
+    LLaVA's own training does.
+    """
     said = record["conversations"]
     try:
-        speakers = [(turn["from"], str(turn["value"])) for turn in said]
+        turns = [(turn["from"], str(turn["value"])) for turn in said]
     except (TypeError, KeyError) as error:
-        raise InputError("`conversations` is no list of {from, value}", where=where) from error
-    if not speakers or len(speakers) % 2 or [who for who, _ in speakers] != ["human", "gpt"] * (len(speakers) // 2):
-        raise InputError("human and gpt do not take turns in `conversations`", where=where)
-    texts = [text.replace(_PICTURE_PLACE, "").strip() for _, text in speakers]
+        raise InputError("`conversations` is no list of {from, value}", where=where, todo=_TODO) from error
+    turns = turns[1:] if turns and turns[0][0] == "gpt" else turns
+    turns = turns[:-1] if turns and turns[-1][0] == "human" else turns
+    if not turns or [who for who, _ in turns] != ["human", "gpt"] * (len(turns) // 2):
+        raise InputError("human and gpt do not take turns in `conversations`", where=where, todo="Mend the record")
+    texts = [text.replace(_PICTURE_PLACE, "").strip() for _, text in turns]
     return list(zip(texts[0::2], texts[1::2], strict=True))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +24,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArgum
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.family import Family
 from services.trainer.lesson import Lesson, LessonTrainer, Watch, agree_on_checkpoint
-from services.trainer.lessons import Lessons, prepare
+from services.trainer.lessons import Lessons, Reader
+from services.trainer.mix import Mix, expected_batch
 from services.trainer.recipe import Recipe
 from services.trainer.records import TrainingRecord
 
@@ -50,7 +53,7 @@ class Trained:
 def train(
     family: Family,
     base: Path,
-    records: Sequence[TrainingRecord],
+    records: Sequence[TrainingRecord] | Mix,
     recipe: Recipe,
     out: Path,
     *,
@@ -69,50 +72,67 @@ def train(
     if done.exists():
         return Trained(out / "adapter", json.loads(done.read_text()))
     began = time.monotonic()
-    set_seed(recipe.seed)
-    model, lessons, tokenizer, family = _load(family, base, records, recipe, previous)
-    work = out / "work"
-    resume = last_whole_checkpoint(work)
 
     def tell(step: int, steps: int, loss: float) -> None:
         progress(TrainingProgress(step, steps, loss, time.monotonic() - began))
 
     watch = Watch(tell, cancelled)
+    mix = records if isinstance(records, Mix) else Mix.of(records)
+    pupil = _load(family, base, mix, recipe, previous)
+    trainer = _trainer(pupil, mix, recipe, watch, out / "work")
+    metrics = _run(trainer, watch, out / "work")
+    if not trainer.is_world_process_zero():  # one of several processes keeps what all of them have
+        return Trained(out / "adapter", {})
+    metrics |= {"records": len(mix.records), "trained_parameters": _size_of_trained(pupil.model)}
+    if mix.by != "size":
+        drawn = Counter(trainer.drawn_batches().steps)
+        metrics["drawn"] = {part.name: drawn[number] for number, part in enumerate(mix.sets)}
+    return _keep(pupil, recipe, out, {**metrics, "seconds": round(time.monotonic() - began, 3)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Pupil:
+    """A student that is ready to be trained, and what it is trained on."""
+
+    model: PeftModel
+    lessons: Lessons
+    tokenizer: PreTrainedTokenizerBase
+    family: Family
+
+
+def _trainer(pupil: _Pupil, mix: Mix, recipe: Recipe, watch: Watch, work: Path) -> LessonTrainer:
     lesson = Lesson(
-        model, family, family.picture_id(tokenizer), sees=not recipe.train_vision, per_token=recipe.loss == "token"
+        pupil.model,
+        pupil.family,
+        pupil.family.picture_id(pupil.tokenizer),
+        sees=pupil.lessons.seen,
+        per_token=recipe.loss == "token",
     )
-    trainer = LessonTrainer(lesson, _arguments(recipe, work), lessons, recipe, watch, cast(int, tokenizer.pad_token_id))
-    agree_on_checkpoint(int(resume.name.rsplit("-", 1)[1]) if resume else 0)
+    arguments = _arguments(recipe, work)
+    arguments.max_steps = _steps(recipe, mix, arguments.world_size)
+    pad = cast(int, pupil.tokenizer.pad_token_id)
+    return LessonTrainer(lesson, arguments, pupil.lessons, mix, recipe, watch, pad)
+
+
+def _run(trainer: LessonTrainer, watch: Watch, work: Path) -> dict[str, object]:
+    """Train to the end, from the last whole checkpoint if there is one; what the training says of itself."""
+    resume = last_whole_checkpoint(work)
+    step = int(resume.name.rsplit("-", 1)[1]) if resume else 0
+    agree_on_checkpoint(step)
     output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if watch.stopped:
         raise Cancelled("training was cancelled", where=str(work), todo="start it again to go on from its checkpoint")
-    if not trainer.is_world_process_zero():  # one of several processes keeps what all of them have
-        return Trained(out / "adapter", {})
-    return _keep(trainer, model, family, recipe, out, output.training_loss, len(records), began, resume)
-
-
-def _keep(
-    trainer: LessonTrainer,
-    model: PeftModel,
-    family: Family,
-    recipe: Recipe,
-    out: Path,
-    loss: float,
-    records: int,
-    began: float,
-    resume: Path | None,
-) -> Trained:
-    """Write adapter, recipe and, last, metrics; remove what training needed to go on."""
-    adapter = _save(model, family, out)
-    metrics: dict[str, object] = {
-        "loss": loss,
+    return {
+        "loss": output.training_loss,
         "loss_curve": [(row["step"], row["loss"]) for row in trainer.state.log_history if "loss" in row],
         "steps": trainer.state.global_step,
-        "records": records,
-        "trained_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "seconds": round(time.monotonic() - began, 3),
-        "resumed_from_step": int(resume.name.rsplit("-", 1)[1]) if resume else 0,
+        "resumed_from_step": step,
     }
+
+
+def _keep(pupil: _Pupil, recipe: Recipe, out: Path, metrics: dict[str, object]) -> Trained:
+    """Write adapter, recipe and, last, metrics; remove what training needed to go on."""
+    adapter = _save(pupil.model, pupil.family, out)
     shutil.rmtree(out / "work", ignore_errors=True)
     (out / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     partial = out / "metrics.json.part"
@@ -121,9 +141,12 @@ def _keep(
     return Trained(adapter, metrics)
 
 
-def _load(
-    family: Family, base: Path, records: Sequence[TrainingRecord], recipe: Recipe, previous: Path | None
-) -> tuple[PeftModel, Lessons, PreTrainedTokenizerBase, Family]:
+def _size_of_trained(model: PeftModel) -> int:
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _load(family: Family, base: Path, mix: Mix, recipe: Recipe, previous: Path | None) -> _Pupil:
+    set_seed(recipe.seed)
     try:
         family = family.fitted(base)
         tokenizer = family.load_tokenizer(base)
@@ -134,13 +157,13 @@ def _load(
         plain.gradient_checkpointing_enable({"use_reentrant": False})
     if recipe.precision == "fp32":
         torch.nn.Module.float(plain)
-    lessons = prepare(records, family, tokenizer, recipe, None if recipe.train_vision else plain)
+    lessons = Reader(family, tokenizer, recipe, None if recipe.train_vision else plain).lessons(mix.records)
     set_seed(recipe.seed)
     model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
     for parameter in model.parameters():
         if parameter.requires_grad:  # small steps would be lost in half precision
             parameter.data = parameter.data.float()
-    return model, lessons, tokenizer, family
+    return _Pupil(model, lessons, tokenizer, family)
 
 
 def _fresh(plain: PreTrainedModel, family: Family, recipe: Recipe) -> PeftModel:
@@ -177,7 +200,6 @@ def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
         per_device_train_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.gradient_accumulation,
         num_train_epochs=recipe.epochs,
-        max_steps=_steps(recipe),
         learning_rate=recipe.lr,
         weight_decay=recipe.weight_decay,
         max_grad_norm=recipe.max_gradient_norm or 0.0,
@@ -200,11 +222,17 @@ def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
     )
 
 
-def _steps(recipe: Recipe) -> int:
+def _steps(recipe: Recipe, mix: Mix, processes: int) -> int:
     """How many optimizer steps; -1: as many as the epochs take."""
-    if recipe.max_steps is None and recipe.iterations_per_epoch is not None:
+    if recipe.max_steps is not None:
+        return recipe.max_steps
+    if recipe.iterations_per_epoch is not None:
         return round(recipe.epochs * recipe.iterations_per_epoch)
-    return recipe.max_steps or -1
+    if mix.by == "size":
+        return -1
+    sizes = {part.name: part.batch_size or recipe.batch_size for part in mix.sets}
+    step = expected_batch(sizes, mix.shares) * recipe.gradient_accumulation * processes
+    return ceil(recipe.epochs * len(mix.records) / step)
 
 
 def last_whole_checkpoint(work: Path) -> Path | None:

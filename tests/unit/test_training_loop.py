@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.tiny_llava import TinyLlava
-from services.trainer.lessons import LengthGroups, read_job_records
+from services.trainer.lessons import LengthGroups
 from services.trainer.recipe import Recipe
+from services.trainer.record_files import RecordFile
 from services.trainer.records import TrainingRecord
 from services.trainer.training import Trained, TrainingProgress, last_whole_checkpoint, train
 from tests.unit import micro_student
@@ -129,7 +130,7 @@ def test_a_bad_record_names_its_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "records.jsonl"
     path.write_text(f'{{"picture": "a.png", "turns": [["q", "a"]]}}\n{line}\n')
     with pytest.raises(InputError, match="line 2"):
-        read_job_records(path)
+        RecordFile(path)
 
 
 def test_every_record_comes_once_per_epoch_in_an_order_of_its_own() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dataengine.core.samples import Sample
-from services.trainer.lessons import LengthGroups, read_job_records
+from services.trainer.lessons import LengthGroups
 from services.trainer.recipe import Recipe
+from services.trainer.record_files import RecordFile
 from services.trainer.records import TrainingRecord, read_records
 from services.trainer.training import train
 from tests.golden.parity.vectors import HERE
@@ -48,4 +49,4 @@ def test_they_are_read_from_llavas_file_and_survive_the_way_to_a_job(tmp_path: P
     path.write_text(json.dumps({"id": "1", "conversations": said}) + "\n")
     assert list(read_records(path, nothing)) == [BLIND]
     path.write_text(f"{BLIND.encode()}\n{SEEN.encode()}\n")
-    assert read_job_records(path) == [BLIND, SEEN]
+    assert list(RecordFile(path)) == [BLIND, SEEN]

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 WORLD := examples/scenes/world
 
-.PHONY: help setup demo up down demo-cluster chaos servers test check lint proto clean
+.PHONY: help setup demo up down demo-cluster cluster-up cluster-test cluster-down chaos servers test check lint proto clean
 
 help:             ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -34,6 +34,16 @@ demo-cluster: setup  ## The demo on these servers, each service a process of its
 	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
 	@$(BIN)/python -m deploy.local.demo examples/scenes/cluster.yaml
 
+cluster-up: setup    ## A real single-node Kubernetes with Kafka, MinIO and a teacher on it (root)
+	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
+	@$(BIN)/python -m deploy.cluster up
+
+cluster-test: setup  ## Bring it up, turn the loop on it under faults, take it down
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m deploy.cluster test
+
+cluster-down: setup  ## Take it down; nothing is left but images in the cache
+	@$(BIN)/python -m deploy.cluster down
+
 chaos: setup      ## Runs under seeded random faults on real servers: make chaos SEED=1 ROUNDS=3
 	@$(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --rounds $(or $(ROUNDS),3)
 
@@ -41,7 +51,7 @@ servers: setup    ## Download and build the real servers that tests start (kept 
 	@$(BIN)/python -m deploy.local.get
 
 test: setup servers  ## Run the tests
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/cluster
 
 lint: setup       ## Style, types, import contracts, drift of generated code
 	@$(BIN)/ruff check .

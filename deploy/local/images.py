@@ -70,16 +70,21 @@ def get() -> Engine:
     return engine
 
 
-def build(engine: Engine, service: str) -> str:
+def build(engine: Engine, service: str, base: str = BASE, venv_options: str = "") -> str:
     """The name of the image of one service, built from the checkout as it is; layers that did not change are kept."""
-    image = f"localhost/dataengine-{service}"
-    arguments = {"BASE_IMAGE": BASE, "SERVICE": service, "DATAENGINE_COMMIT": _commit()}
+    arguments = {"BASE_IMAGE": base, "VENV_OPTIONS": venv_options, "SERVICE": service, "DATAENGINE_COMMIT": _commit()}
+    return build_file(engine, service, PROJECT / "deploy" / "Dockerfile", PROJECT, arguments)
+
+
+def build_file(engine: Engine, name: str, file: Path, context: Path, arguments: Mapping[str, str]) -> str:
+    """The image `localhost/dataengine-NAME` from any Dockerfile."""
+    image = f"localhost/dataengine-{name}"
     with _alone(engine.folder):
         engine.run(
             *("buildah", "bud", "--isolation", "chroot", "--layers", "--format", "docker"),
             *_trusted(),
             *(part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")),
-            *("--file", str(PROJECT / "deploy" / "Dockerfile"), "--tag", image, str(PROJECT)),
+            *("--file", str(file), "--tag", image, str(context)),
         )
     return image
 

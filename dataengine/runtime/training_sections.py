@@ -77,7 +77,7 @@ class MixSection(Section):
 
     @model_validator(mode="after")
     def _as_drawn(self) -> Self:
-        given = [*self.sets, *self.engine]
+        given: list[MixedSection | EngineDataSection] = [*self.sets, *self.engine]
         twice = [name for name, count in Counter(part.name for part in given).items() if count > 1]
         if twice:
             raise ValueError(f"two data sets are called {twice[0]!r}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from time import monotonic
@@ -15,17 +15,16 @@ from time import monotonic
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.events import CheckpointReady, DataReady, Event
-from dataengine.core.identity import canonical_json, derived_id, derived_seed
+from dataengine.core.identity import canonical_json, derived_id, derived_seed, digest_of
 from dataengine.core.ports import JobRunner, JobSpec, PictureSource, Progress, Store
-from dataengine.core.samples import Sample
-from dataengine.data.exports import training_turns
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
 from dataengine.wire.documents import CheckpointDoc, DatasetDoc
+from dataengine.wire.mixes import MixDoc
 from dataengine.wire.samples import decode_samples
 from dataengine.wire.trees import fetch_tree, put_tree
-from services.trainer.recipe import published_recipe
-from services.trainer.records import TrainingRecord, Turns, engine_records, replay_records
+from services.trainer.material import RoundSamples, material_of
+from services.trainer.recipe import recipe_in_round, resolved_recipe
 
 EXIT_CONFIGURATION = 2
 """A job's exit code for a wrong recipe or broken data: trying again would not help."""
@@ -36,6 +35,16 @@ _LEAST_ROOM = 1 << 20
 
 class TrainingFailed(DataEngineError):  # noqa: N818 - the event, as the log tells it
     """The job ended with an error that may pass (a crash, out of memory): it counts as an attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """A job, the checkpoint that it starts from, what it is trained on, and how many samples are the engine's."""
+
+    spec: JobSpec
+    start: CheckpointDoc
+    mix: MixDoc
+    samples: int
 
 
 class Trainer:
@@ -68,25 +77,35 @@ class Trainer:
 
     async def _train(self, event: DataReady) -> CheckpointDoc:
         started = monotonic()
-        folder = self._work / "jobs" / f"{event.round:02d}-{derived_id(event.event_id, event.dataset.digest)[:8]}"
-        spec, start, samples = await asyncio.to_thread(self._prepare, event, folder)
-        result = await self._jobs.run(spec, self._progress, event.run, event.round)
+        lesson = await asyncio.to_thread(self._prepare, event)
+        folder = lesson.spec.folder
+        result = await self._jobs.run(lesson.spec, self._progress, event.run, event.round)
         if result.exit_code != 0:
             if _disk_is_full(folder, result.log_tail):
                 raise Retryable("the disk was full when it trained", where=str(folder), todo="Free some space")
             last = result.log_tail.strip().splitlines()[-1:] or ["it said nothing"]
             kind = Rejected if result.exit_code == EXIT_CONFIGURATION else TrainingFailed
             raise kind(f"the training job ended with exit code {result.exit_code}: {last[0]}", where=str(folder))
-        return await asyncio.to_thread(self._collect, event, folder, start, samples, monotonic() - started)
+        return await asyncio.to_thread(self._collect, event, lesson, monotonic() - started)
 
-    def _prepare(self, event: DataReady, folder: Path) -> tuple[JobSpec, CheckpointDoc, int]:
-        """The job's spec, with records and weights on the local disk; the checkpoint it starts from; its samples."""
+    def _prepare(self, event: DataReady) -> _Lesson:
+        """The job's spec, with records and weights on the local disk; what it starts from and is trained on.
+
+        The job's name depends on its data, its mix and its recipe: another training is another job.
+        """
         run = RunFile.load(self._store, event.config)
         start = CheckpointDoc.load(self._store, event.start_from)
-        samples = self._samples(event, run)
-        records = self._records(samples, run, event.round)
+        seed = derived_seed("training", run.seed, event.round) % 2**31
+        recipe = resolved_recipe(start.family, {"seed": seed, **run.training.recipe}, event.round)
+        rounds = self._rounds(event, run)
+        order = derived_seed("mix", run.seed, event.round)
+        drawn = recipe_in_round(start.family, recipe, event.round).seed
+        material = material_of(run, rounds, order, drawn, self._work)
+        told = digest_of(canonical_json([material.doc.digest, recipe]))
+        name = f"{event.round:02d}-{derived_id(event.event_id, event.dataset.digest, told)[:8]}"
+        folder = self._work / "jobs" / name
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "records.jsonl").write_text("".join(record.encode() + "\n" for record in records))
+        source = self._source_of(run.pictures.source, run.pictures.data)
         adapter = None
         if run.training.start == "best" and start.adapter:
             adapter = str(fetch_tree(self._store, start.adapter, self._work / "adapters"))
@@ -94,41 +113,27 @@ class Trainer:
             "family": start.family,
             "base": start.base,
             "previous_adapter": adapter,
-            "records": str(folder / "records.jsonl"),
-            "recipe": {
-                **published_recipe(start.family),
-                "seed": derived_seed("training", run.seed, event.round) % 2**31,
-                **run.training.recipe,
-            },
+            **material.write(folder, source),
+            "recipe": recipe,
             "out": str(folder / "out"),
         }
-        return JobSpec(folder.name, canonical_json(document), folder), start, len(samples)
+        samples = sum(len(part.samples) for part in rounds)
+        return _Lesson(JobSpec(name, canonical_json(document), folder), start, material.doc, samples)
 
-    def _samples(self, event: DataReady, run: RunFile) -> list[Sample]:
+    def _rounds(self, event: DataReady, run: RunFile) -> list[RoundSamples]:
         """Engine data: of all rounds when training starts from the base, else of this round only."""
         dataset = DatasetDoc.load(self._store, event.dataset)
-        refs = [dataset.samples]
+        datasets = [dataset]
         if run.training.start == "base":
-            refs = [DatasetDoc.load(self._store, ref).samples for ref in dataset.earlier] + refs
-        return [sample for ref in refs for sample in decode_samples(self._store.get(ref), ref.uri)]
+            datasets = [DatasetDoc.load(self._store, ref) for ref in dataset.earlier] + datasets
+        return [
+            RoundSamples(one.round, one.samples.digest, decode_samples(self._store.get(one.samples), one.samples.uri))
+            for one in datasets
+        ]
 
-    def _records(self, samples: Sequence[Sample], run: RunFile, round_number: int) -> list[TrainingRecord]:
-        """Engine samples and replay, in an order drawn by the run's seed."""
-
-        def turns_of(sample: Sample) -> Turns:
-            return training_turns(sample, run.training.form)
-
-        source = self._source_of(run.pictures.source, run.pictures.data)
-        seed = derived_seed("mix", run.seed, round_number)
-        records = engine_records(samples, source, self._work / "pictures", turns_of)
-        records += replay_records(run.training, len(samples), seed, turns_of)
-        random.Random(seed).shuffle(records)
-        return records
-
-    def _collect(
-        self, event: DataReady, folder: Path, start: CheckpointDoc, samples: int, seconds: float
-    ) -> CheckpointDoc:
+    def _collect(self, event: DataReady, lesson: _Lesson, seconds: float) -> CheckpointDoc:
         """Put the adapter into the store, and describe the checkpoint."""
+        folder, start = lesson.spec.folder, lesson.start
         metrics = json.loads((folder / "out" / "metrics.json").read_text())
         prefix = RunKeys(event.run).round(event.round, "adapter")
         return CheckpointDoc(
@@ -141,8 +146,9 @@ class Trainer:
             parent=event.start_from,
             dataset=event.dataset,
             recipe=json.loads((folder / "job.json").read_text())["recipe"],
+            mix=lesson.mix,
             metrics={name: float(value) for name, value in metrics.items() if isinstance(value, int | float)},
-            samples=samples,
+            samples=lesson.samples,
             seconds=seconds,
             code_version=code_version(),
         )

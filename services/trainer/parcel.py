@@ -1,7 +1,8 @@
 """A training job packed into the store, for a machine that shares nothing else with this one.
 
-The document names, as artifacts: the base's files, the adapter to go on from, and one tar ball with the records and
-their pictures. On the other machine it becomes a folder and the same specification with that folder's paths.
+The document names, as artifacts: the base's files, the adapter to go on from, and one tar ball with the records of each
+data set and their pictures. On the other machine it becomes a folder and the same specification with that folder's
+paths. Weights and pictures that both machines have under the same path are named and not packed.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ import io
 import json
 import shutil
 import tarfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError
 
@@ -21,8 +23,6 @@ from dataengine.core.identity import canonical_json
 from dataengine.core.ports import JobSpec, Store
 from dataengine.wire.documents import Document
 from dataengine.wire.trees import fetch_tree, put_tree
-
-_RECORDS = "records.jsonl"
 
 
 class TrainingParcel(Document):
@@ -46,12 +46,13 @@ class TrainingParcels:
         specification = json.loads(spec.document)
         base, adapter = Path(specification["base"]), specification.get("previous_adapter")
         there = any(base.is_relative_to(folder) for folder in present)
-        left_out = {"records", "out", "previous_adapter"}
+        left_out = {"out", "previous_adapter"}
+        records = [Path(path) for path in _paths(specification)]
         parcel = TrainingParcel(
-            specification={name: value for name, value in specification.items() if name not in left_out},
+            specification={name: value for name, value in _moved(specification).items() if name not in left_out},
             base={} if there else self._put(f"{shared}/base", base),
             adapter=self._put(f"{own}/previous", Path(adapter)) if adapter else {},
-            lesson=self._put_lesson(own, Path(specification["records"]), spec.folder / "lesson.tar"),
+            lesson=self._put_lesson(own, records, spec.folder / "lesson.tar", present),
         )
         return self._store.put(f"{own}/parcel.json", parcel.encode())
 
@@ -67,9 +68,9 @@ class TrainingParcels:
             raise InputError("there is no such folder of weights", where=str(folder), todo="Check student.base")
         return put_tree(self._store, prefix, folder)
 
-    def _put_lesson(self, own: str, records: Path, ball: Path) -> ArtifactRef:
+    def _put_lesson(self, own: str, records: Sequence[Path], ball: Path, present: Sequence[Path]) -> ArtifactRef:
         try:
-            _write_lesson(records, ball)
+            _Ball(present).write(records, ball)
             return self._store.put_file(f"{own}/lesson.tar", ball)
         except FileNotFoundError as error:
             raise InputError("records or a picture of theirs are gone", where=str(error.filename)) from error
@@ -77,19 +78,63 @@ class TrainingParcels:
             ball.unlink(missing_ok=True)
 
 
-def _write_lesson(records: Path, ball: Path) -> None:
+def _paths(specification: Mapping[str, Any]) -> list[str]:
+    """The files of records that a specification names."""
+    mix = specification.get("mix")
+    return [part["records"] for part in mix["sets"]] if mix else [specification["records"]]
+
+
+def _moved(specification: Mapping[str, Any], folder: Path = Path()) -> dict[str, Any]:
+    """The specification with its files of records below `folder`, under the names that they have in a tar ball."""
+    mix = specification.get("mix")
+    if not mix:
+        return {**specification, "records": str(folder / _name(0))}
+    sets = [{**part, "records": str(folder / _name(number))} for number, part in enumerate(mix["sets"])]
+    return {**specification, "mix": {**mix, "sets": sets}}
+
+
+def _name(number: int) -> str:
+    return f"records-{number:03d}.jsonl"
+
+
+class _Ball:
     """Records and pictures in one tar ball: the same content gives the same bytes."""
-    names: dict[str, str] = {}
-    lines = []
-    with tarfile.open(ball, "w") as tar:
-        for line in records.read_text(encoding="utf-8").splitlines():
-            record = json.loads(line)
-            picture = record.get("picture")
-            if picture and picture not in names:
-                names[picture] = f"pictures/{len(names):06d}{Path(picture).suffix}"
-                _add(tar, names[picture], Path(picture).read_bytes())
-            lines.append(canonical_json({**record, "picture": names.get(picture)}) + b"\n")
-        _add(tar, _RECORDS, b"".join(lines))
+
+    def __init__(self, present: Sequence[Path]) -> None:
+        self._present = present
+        self._names: dict[str, str] = {}
+
+    def write(self, records: Sequence[Path], ball: Path) -> None:
+        """Raises FileNotFoundError where records or a picture are gone."""
+        part = ball.with_suffix(".part")
+        try:
+            with tarfile.open(ball, "w") as tar:
+                for number, path in enumerate(records):
+                    with part.open("wb") as file:
+                        file.writelines(self._lines(path, tar))
+                    with part.open("rb") as file:
+                        member = tarfile.TarInfo(_name(number))
+                        member.size = part.stat().st_size
+                        tar.addfile(member, file)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _lines(self, records: Path, tar: tarfile.TarFile) -> Iterator[bytes]:
+        """The records with their pictures' names in the tar ball; a new picture is put there."""
+        with records.open(encoding="utf-8") as file:
+            for line in file:
+                record = json.loads(line)
+                picture = record.get("picture")
+                if picture and not any(Path(picture).is_relative_to(folder) for folder in self._present):
+                    picture = self._packed(picture, tar)
+                yield canonical_json({**record, "picture": picture}) + b"\n"
+
+    def _packed(self, picture: str, tar: tarfile.TarFile) -> str:
+        if picture not in self._names:
+            name = f"pictures/{len(self._names):06d}{Path(picture).suffix}"
+            _add(tar, name, Path(picture).read_bytes())
+            self._names[picture] = name
+        return self._names[picture]
 
 
 def open_parcel(store: Store, document: bytes, folder: Path) -> bytes:
@@ -101,11 +146,9 @@ def open_parcel(store: Store, document: bytes, folder: Path) -> bytes:
         parcel = TrainingParcel.model_validate_json(document)
     except ValidationError as error:
         raise ContractError(f"is no training parcel: {error.errors()[0]['msg']}", where="parcel") from error
-    specification = {
-        **parcel.specification,
-        "records": str(_open_lesson(store.local(parcel.lesson), folder / "lesson")),
-        "out": str(folder / "out"),
-    }
+    lesson = folder / "lesson"
+    specification = {**_moved(parcel.specification, lesson), "out": str(folder / "out")}
+    _open_lesson(store.local(parcel.lesson), lesson, _paths(specification))
     if parcel.base:
         specification["base"] = str(fetch_tree(store, parcel.base, folder / "weights"))
     if parcel.adapter:
@@ -113,18 +156,19 @@ def open_parcel(store: Store, document: bytes, folder: Path) -> bytes:
     return canonical_json(specification)
 
 
-def _open_lesson(ball: Path, folder: Path) -> Path:
-    """The records' file; their pictures' paths are made absolute."""
+def _open_lesson(ball: Path, folder: Path, records: Sequence[str]) -> None:
+    """Unpack the tar ball; the paths of packed pictures are made absolute."""
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(ball) as tar:
         tar.extractall(folder, filter="data")
-    records = folder / _RECORDS
-    lines = [json.loads(line) for line in records.read_text(encoding="utf-8").splitlines()]
-    placed = [
-        {**record, "picture": str(folder / record["picture"])} if record["picture"] else record for record in lines
-    ]
-    records.write_text("".join(json.dumps(record) + "\n" for record in placed))
-    return records
+    for path in map(Path, records):
+        packed = path.rename(path.with_suffix(".packed"))
+        with packed.open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as placed:
+            for line in lines:
+                record = json.loads(line)
+                picture = record["picture"] and str(folder / record["picture"])  # an absolute one stays as it is
+                placed.write(json.dumps({**record, "picture": picture}) + "\n")
+        packed.unlink()
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

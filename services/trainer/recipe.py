@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dataengine.core.errors import ConfigurationError
 
 PER_ROUND = ("epochs", "max_steps", "iterations_per_epoch")
 """What may differ from round to round: a list gives the value of round 1, 2, …, its last one that of all later ones."""
@@ -66,6 +68,17 @@ def resolved_recipe(family: str, given: Mapping[str, Any], round_number: int) ->
         if isinstance(values, list) and values:
             recipe[key] = values[min(max(round_number, 1), len(values)) - 1]
     return recipe
+
+
+def recipe_in_round(family: str, given: Mapping[str, Any], round_number: int) -> Recipe:
+    """What a run file's `training.recipe` makes of the family's in that round. Raises ConfigurationError that names the
+    key."""
+    try:
+        return Recipe.model_validate(resolved_recipe(family, given, round_number))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(["training.recipe", *map(str, first["loc"])])
+        raise ConfigurationError(first["msg"].lower(), where=where) from error
 
 
 def family_recipe(family: str, round_number: int = 1) -> Recipe:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dataengine.cli.expecting import disk_line, memory_line, plan_lines, recipe_of, weights_read
+from dataengine.cli.mixing import mix_line
 from dataengine.core.errors import ConfigurationError, DataEngineError, InputError
 from dataengine.core.ports import PictureSource
 from dataengine.data.embeddings import Embeddings
@@ -40,7 +41,7 @@ class Checked:
 
 
 def check(run: RunFile, home: Path = Path()) -> Checked:
-    """Look at weights, questions, pictures, teacher, prompt, filters, replay, recipe, memory and disk, and at all of
+    """Look at weights, questions, pictures, teacher, prompt, filters, base data, recipe, memory and disk, and at all of
     them even if one is broken; then say what each round is expected to take. Changes no file. Reads every file that the
     run will read, but of weights only the headers, and of a pool of more than 5,000 pictures only 500."""
     found = Checked()
@@ -53,6 +54,7 @@ def check(run: RunFile, home: Path = Path()) -> Checked:
         ("filters", _filters),
         ("training", _training),
         ("replay", lambda run: _replay(run, found.counts)),
+        ("mix", lambda run: mix_line(run, found.counts)),
         ("memory", memory_line),
         ("disk", lambda run: disk_line(run, home)),
         ("plan", _plan),
@@ -157,8 +159,10 @@ def _filters(run: RunFile) -> str:
 
 
 def _training(run: RunFile) -> str:
-    recipe = recipe_of(run)
-    return f"LoRA rank {recipe.rank} from {run.training.start}, {recipe.epochs:g} epochs of batch {recipe.batch_size}"
+    rounds = [recipe_of(run, number) for number in range(1, run.rounds + 1)]
+    epochs = list(dict.fromkeys(f"{recipe.epochs:g}" for recipe in rounds))
+    recipe = rounds[0]
+    return f"LoRA rank {recipe.rank} from {run.training.start}, {', '.join(epochs)} epochs of batch {recipe.batch_size}"
 
 
 def _replay(run: RunFile, counts: dict[str, int]) -> str:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from dataengine.cli.mixing import mix_bytes, with_largest_batch
 from dataengine.cli.planning import plan_rounds, prompt_size, told
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.runtime.runfile import RunFile
-from services.trainer.recipe import Recipe, published_recipe
+from services.trainer.recipe import Recipe, recipe_in_round
 
 _GIB = 2**30
 _PICTURE_BYTES = 100_000
@@ -21,14 +20,9 @@ _SAMPLE_BYTES = 6_000
 """A sample with its refusals and the teacher's reply."""
 
 
-def recipe_of(run: RunFile) -> Recipe:
+def recipe_of(run: RunFile, round_number: int = 1) -> Recipe:
     """The family's recipe with the run file's overrides. Raises ConfigurationError that names the key."""
-    try:
-        return Recipe.model_validate({**published_recipe(run.student.family), **run.training.recipe})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["training.recipe", *map(str, first["loc"])])
-        raise ConfigurationError(first["msg"].lower(), where=where) from error
+    return recipe_in_round(run.student.family, run.training.recipe, round_number)
 
 
 @contextmanager
@@ -63,7 +57,7 @@ def _memory(run: RunFile) -> tuple[dict[str, float], float]:
     from dataengine.student.registry import family  # torch: only where a student is at hand
     from services.trainer.memory import longest_batch, training_memory
 
-    found, recipe = family(run.student.family), recipe_of(run)
+    found, recipe = family(run.student.family), with_largest_batch(run, recipe_of(run))
     base = run.student.base if run.student.base.exists() else None
     with weights_read(run.student.base):
         fitted = found.fitted(base) if base else found
@@ -79,7 +73,7 @@ def disk_line(run: RunFile, home: Path) -> str:
     parts, _ = _memory(run)
     devices = run.cost.gpus if run.cost.sharded else 1
     adapter = parts["trained"] * devices
-    needed = samples * (_PICTURE_BYTES + _SAMPLE_BYTES) + adapter * run.rounds + 2 * 3 * adapter
+    needed = samples * (_PICTURE_BYTES + _SAMPLE_BYTES) + adapter * run.rounds + 2 * 3 * adapter + mix_bytes(run)
     there = next(place for place in (home.resolve(), *home.resolve().parents) if place.exists())
     free = shutil.disk_usage(there).free
     line = f"about {needed / 1e9:.1f} GB, {free / 1e9:.0f} GB free"
@@ -91,7 +85,8 @@ def disk_line(run: RunFile, home: Path) -> str:
 def plan_lines(run: RunFile, counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """A line for each round, one for the sum, and one for what the estimates rest on."""
     size = prompt_size(run)
-    plans = plan_rounds(run, recipe_of(run), size, counts.get("replay"), counts.get("questions"))
+    beside = counts.get("replay" if run.training.mix is None else "mix")
+    plans = plan_rounds(run, lambda number: recipe_of(run, number), size, beside, counts.get("questions"))
     lines = [(f"round {plan.number}", told(plan, run.cost.currency)) for plan in plans]
     money = [amount for plan in plans for amount in (plan.teacher_money, plan.device_money) if amount is not None]
     hours = [

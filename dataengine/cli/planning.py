@@ -4,9 +4,10 @@ taken to be a quarter of the characters, and speeds and prices are those of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dataengine.cli.mixing import records_of_a_batch
 from dataengine.core.errors import DataEngineError
 from dataengine.core.pictures import Annotations, Picture, Region
 from dataengine.data.picture_sources import open_source
@@ -55,19 +56,21 @@ class RoundPlan:
 
 
 def plan_rounds(
-    run: RunFile, recipe: Recipe, size: PromptSize, replayed: int | None, questions: int | None
+    run: RunFile, recipe_of: Callable[[int], Recipe], size: PromptSize, beside: int | None, questions: int | None
 ) -> list[RoundPlan]:
-    """The plan of every round. `replayed` and `questions` are the records of replay data and the questions of both
-    splits, None where they could not be counted."""
+    """The plan of every round, which has a recipe of its own. `beside` and `questions` are the records of replay data
+    or of the mix, and the questions of both splits, None where they could not be counted."""
     plans: list[RoundPlan] = []
     total = 0
     for number in range(1, run.rounds + 1):
         samples = run.generation.budget_in(number)
         total += samples
         learned = total if run.training.start == "base" else samples
-        replay = _replay(run, learned, replayed)
-        records = None if replay is None else learned + replay
-        plans.append(_round(run, recipe, size, number, samples, total, records, questions))
+        mix = run.training.mixed()
+        forms = 1 if mix is None else len(mix.engine)
+        others = _beside(run, learned, beside)
+        records = None if others is None else learned * forms + others
+        plans.append(_round(run, recipe_of(number), size, number, samples, total, records, questions))
     return plans
 
 
@@ -86,7 +89,7 @@ def _round(
     requests = drafts * 2 if size.verify else drafts
     prompt = drafts * (size.write + size.verify)
     completion = drafts * (_REPLY_CHARACTERS / CHARACTERS_PER_TOKEN + (1 if size.verify else 0))
-    seen = None if records is None else _seen(recipe, records, cost.gpus)
+    seen = _seen(run, recipe, records)
     training = _hours(seen, cost.training_rate)
     evaluation = _hours(questions, cost.answer_rate)
     known = [hours for hours in (training, evaluation) if hours is not None]
@@ -106,21 +109,24 @@ def _round(
     )
 
 
-def _replay(run: RunFile, samples: int, replayed: int | None) -> int | None:
+def _beside(run: RunFile, samples: int, known: int | None) -> int | None:
+    """Records that are not the engine's."""
     replay = run.training.replay
+    if run.training.mix is not None:
+        return known
     if replay is None:
         return 0
-    return replayed if replay.whole else round(replay.ratio * samples)
+    return known if replay.whole else round(replay.ratio * samples)
 
 
-def _seen(recipe: Recipe, records: int, devices: int) -> float:
+def _seen(run: RunFile, recipe: Recipe, records: int | None) -> float | None:
     """How many records training sees, over all epochs and devices."""
-    step = recipe.batch_size * recipe.gradient_accumulation * devices
+    step = records_of_a_batch(run, recipe) * recipe.gradient_accumulation * run.cost.gpus
     if recipe.max_steps is not None:
-        return float(recipe.max_steps * step)
+        return recipe.max_steps * step
     if recipe.iterations_per_epoch is not None:
         return recipe.epochs * recipe.iterations_per_epoch * step
-    return recipe.epochs * records
+    return None if records is None else recipe.epochs * records
 
 
 def _hours(amount: float | None, per_second: float | None) -> float | None:

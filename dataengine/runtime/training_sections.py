@@ -75,9 +75,14 @@ class MixSection(Section):
     engine: tuple[EngineDataSection, ...] = ()
     """The engine's data, in one form or several; in `training.form` if not given."""
 
+    @property
+    def parts(self) -> tuple[MixedSection | EngineDataSection, ...]:
+        """All data sets, the engine's first."""
+        return (*self.engine, *self.sets)
+
     @model_validator(mode="after")
     def _as_drawn(self) -> Self:
-        given: list[MixedSection | EngineDataSection] = [*self.sets, *self.engine]
+        given = self.parts
         twice = [name for name, count in Counter(part.name for part in given).items() if count > 1]
         if twice:
             raise ValueError(f"two data sets are called {twice[0]!r}")

@@ -6,7 +6,7 @@ import pytest
 
 from dataengine.cli.planning import PromptSize, plan_rounds, prompt_size, told
 from dataengine.runtime.runfile import RunFile
-from services.trainer.recipe import Recipe
+from services.trainer.recipe import Recipe, recipe_in_round
 
 SIZE = PromptSize(write=1000, verify=500, note="")
 
@@ -28,7 +28,7 @@ def run_file(**sections: Any) -> RunFile:
 
 
 def test_a_round_is_counted_from_samples_to_money_and_hours() -> None:
-    first, second = plan_rounds(run_file(), Recipe(epochs=2), SIZE, None, 36_000)
+    first, second = plan_rounds(run_file(), lambda _: Recipe(epochs=2), SIZE, None, 36_000)
     assert (first.samples, first.cumulative, second.cumulative) == (100, 100, 200)
     assert first.requests == 400  # two drafts a sample at half acceptance, each verified
     assert first.prompt_tokens == 200 * 1500
@@ -42,32 +42,35 @@ def test_a_round_is_counted_from_samples_to_money_and_hours() -> None:
 
 
 def test_no_more_requests_are_planned_than_attempts_allow() -> None:
-    (first, _) = plan_rounds(run_file(cost={"acceptance": 0.1}), Recipe(), SIZE, None, None)
+    (first, _) = plan_rounds(run_file(cost={"acceptance": 0.1}), lambda _: Recipe(), SIZE, None, None)
     assert first.requests == 400
     assert first.evaluation_hours is None
 
 
 def test_without_verification_each_draft_is_one_request() -> None:
-    (first, _) = plan_rounds(run_file(), Recipe(), PromptSize(1000, 0, ""), None, None)
+    (first, _) = plan_rounds(run_file(), lambda _: Recipe(), PromptSize(1000, 0, ""), None, None)
     assert (first.requests, first.prompt_tokens) == (200, 200_000)
 
 
 def test_what_is_not_priced_is_not_guessed() -> None:
     free = run_file().model_copy(update={"cost": RunFile.model_fields["cost"].default})
-    (first, _) = plan_rounds(free, Recipe(), SIZE, None, 10)
+    (first, _) = plan_rounds(free, lambda _: Recipe(), SIZE, None, 10)
     assert (first.teacher_money, first.teacher_hours, first.training_hours, first.device_money) == (None,) * 4
     assert "teacher not priced" in told(first, "USD")
     assert "training time unknown" in told(first, "USD")
 
 
 def test_the_embedded_teacher_costs_nothing() -> None:
-    assert plan_rounds(run_file(teacher={"kind": "annotations"}), Recipe(), SIZE, None, None)[0].teacher_money == 0
+    assert (
+        plan_rounds(run_file(teacher={"kind": "annotations"}), lambda _: Recipe(), SIZE, None, None)[0].teacher_money
+        == 0
+    )
 
 
 def test_rounds_may_buy_different_amounts_and_start_anew_or_go_on() -> None:
     budgets = {"budget": 5, "budgets": (80, 90)}
-    base = plan_rounds(run_file(generation=budgets), Recipe(), SIZE, None, None)
-    best = plan_rounds(run_file(generation=budgets, training={"start": "best"}), Recipe(), SIZE, None, None)
+    base = plan_rounds(run_file(generation=budgets), lambda _: Recipe(), SIZE, None, None)
+    best = plan_rounds(run_file(generation=budgets, training={"start": "best"}), lambda _: Recipe(), SIZE, None, None)
     assert [(plan.samples, plan.cumulative, plan.records) for plan in base] == [(80, 80, 80), (90, 170, 170)]
     assert [plan.records for plan in best] == [80, 90]
 
@@ -83,17 +86,36 @@ def test_rounds_may_buy_different_amounts_and_start_anew_or_go_on() -> None:
 def test_replay_records_are_counted_or_said_to_be_unknown(
     replay: dict[str, Any], known: int | None, records: int | None
 ) -> None:
-    (first, _) = plan_rounds(run_file(training={"replay": replay}), Recipe(), SIZE, known, None)
+    (first, _) = plan_rounds(run_file(training={"replay": replay}), lambda _: Recipe(), SIZE, known, None)
     assert first.records == records
     assert (first.training_hours is None) == (records is None)
 
 
 def test_a_recipe_that_counts_steps_takes_as_long_however_much_there_is() -> None:
     recipe = Recipe(epochs=10, iterations_per_epoch=1000, batch_size=4)
-    first, second = plan_rounds(run_file(), recipe, SIZE, None, None)
+    first, second = plan_rounds(run_file(), lambda _: recipe, SIZE, None, None)
     assert first.training_hours == second.training_hours == pytest.approx(10 * 1000 * 4 * 2 / 5 / 3600)
-    stopped = plan_rounds(run_file(), recipe.model_copy(update={"max_steps": 7}), SIZE, None, None)
+    stopped = plan_rounds(run_file(), lambda _: recipe.model_copy(update={"max_steps": 7}), SIZE, None, None)
     assert stopped[0].training_hours == pytest.approx(7 * 4 * 2 / 5 / 3600)
+
+
+def test_epochs_may_differ_from_round_to_round_the_last_stands_for_the_rest() -> None:
+    run = run_file(training={"recipe": {"epochs": [1, 3]}}).model_copy(update={"rounds": 3})
+    plans = plan_rounds(
+        run, lambda number: recipe_in_round("tiny-llava", run.training.recipe, number), SIZE, None, None
+    )
+    assert [plan.training_hours for plan in plans] == pytest.approx([h / 5 / 3600 for h in (100, 3 * 200, 3 * 300)])
+
+
+def test_a_mix_by_ratio_takes_the_batches_that_its_data_sets_have() -> None:
+    mix = {"by": "ratio", "engine": [{"form": "direct", "ratio": 1, "batch_size": 6}],
+           "sets": [{"name": "other", "data": "x", "ratio": 3, "batch_size": 2}]}  # fmt: skip
+    recipe = Recipe(epochs=10, iterations_per_epoch=1000, batch_size=99)
+    (first, _) = plan_rounds(run_file(training={"mix": mix}), lambda _: recipe, SIZE, None, None)
+    assert first.records is None
+    assert first.training_hours == pytest.approx(10 * 1000 * 3 * 2 / 5 / 3600)
+    counted = plan_rounds(run_file(training={"mix": mix}), lambda _: recipe, SIZE, 1000, None)
+    assert [plan.records for plan in counted] == [1100, 1200]
 
 
 def test_requests_are_measured_on_the_run_s_own_prompt_and_examples() -> None:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from dataengine.core.errors import ConfigurationError
 from dataengine.student.encoding import IGNORED, mean_answer_loss, mean_token_loss
 from dataengine.student.registry import FAMILIES
 from services.trainer.job import TrainingJob
 from services.trainer.mix import ALL_RATIOS, ENGINE_FORMS, ENGINE_RATIO, by_ratio, by_root_of_size, by_size
-from services.trainer.recipe import PUBLISHED, Recipe, family_recipe
+from services.trainer.recipe import PUBLISHED, Recipe, family_recipe, recipe_in_round
 from services.trainer.records import TrainingRecord
 from services.trainer.schedule import FlooredCosine
 from services.trainer.training import train
@@ -28,11 +29,11 @@ TABLE: dict[str, dict[str, object]] = {
     "minigpt4-v2": {
         **{"rank": 64, "alpha": 16, "dropout": 0.05, "lr": 1e-5, "lr_min": 1e-6, "lr_start": 1e-6},
         **{"warmup_steps": 1000, "scheduler": "cosine", "weight_decay": 0.05, "iterations_per_epoch": 1000},
-        **{"epochs": 10, "train_projector": True},
+        **{"epochs": 10, "train_projector": True, "gradient_checkpointing": True},
     },
     "minigpt4": {
         **{"rank": 8, "alpha": 16, "lr": 3e-4, "lr_min": 1e-5, "warmup_steps": 200, "weight_decay": 0.05},
-        **{"batch_size": 16, "train_projector": False},
+        **{"batch_size": 16, "train_projector": False, "epochs": 10, "iterations_per_epoch": 300},
     },
 }
 TARGETS = {"llava-1.5": "(q|k|v|o|gate|up|down)_proj", "minigpt4-v2": "(q|v)_proj", "minigpt4": "(q|k)_proj"}
@@ -43,6 +44,26 @@ def test_the_familys_recipe_has_the_published_numbers(family: str) -> None:
     recipe = family_recipe(family).model_dump()
     assert {key: recipe[key] for key in TABLE[family]} == TABLE[family]
     assert FAMILIES[family].lora_targets.endswith(TARGETS[family])
+
+
+def test_minigpt4_v2_trains_10_20_and_30_epochs_in_rounds_1_2_and_3() -> None:
+    epochs = [family_recipe("minigpt4-v2", number).epochs for number in (1, 2, 3, 4)]
+    assert epochs == [10, 20, 30, 30]
+    assert {family_recipe("llava-1.5", number).epochs for number in (1, 2, 3)} == {1}
+
+
+def test_a_run_file_s_numbers_stand_before_the_familys_in_every_round() -> None:
+    given = {"epochs": [2, 5], "max_steps": [7], "lr": 0.5}
+    rounds = [recipe_in_round("minigpt4-v2", given, number) for number in (1, 2, 3)]
+    assert [(r.epochs, r.max_steps, r.lr, r.rank) for r in rounds] == [
+        (2, 7, 0.5, 64),
+        (5, 7, 0.5, 64),
+        (5, 7, 0.5, 64),
+    ]
+    with pytest.raises(ConfigurationError, match=r"training\.recipe\.epochs"):
+        recipe_in_round("tiny-llava", {"epochs": [1, -1]}, 2)
+    with pytest.raises(ConfigurationError, match=r"training\.recipe\.epochs"):
+        recipe_in_round("tiny-llava", {"epochs": []}, 1)
 
 
 def test_every_recipe_belongs_to_a_family() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from deploy.local.services import service
 from tests.chaos.cluster import Cluster
-from tests.chaos.runs import messages_of
+from tests.chaos.strangers import messages_of
 from tests.small_run import make_world, run_file
 
 
@@ -21,7 +21,7 @@ def seconds_of(cluster: Cluster, run: str) -> float:
     """From the first generation-task of the run to its data-ready."""
 
     def times(topic: str) -> list[datetime]:
-        found = [m for m in messages_of(cluster, [topic]) if m.key.split("/")[0] == run]
+        found = [m for m in messages_of(cluster.environment, [topic]) if m.key.split("/")[0] == run]
         return [datetime.fromisoformat(message.headers["ce_time"]) for message in found]
 
     return (min(times("data-ready")) - min(times("generation-task"))).total_seconds()

@@ -27,13 +27,14 @@ def run_file(
     rounds: int = 2,
     generation: dict[str, int] | None = None,
     concurrency: int = 8,
+    timeout: float = 60.0,
 ) -> Path:
     """A run on the small world, with the embedded teacher or the one behind an address, which each generator asks
-    `concurrency` things at once."""
+    `concurrency` things at once, and waits for an answer for `timeout` seconds."""
     teacher: dict[str, Any] = {"error_rate": 0.1}
     if teacher_address:
         teacher = {"kind": "openai", "model": "annotations", "base_url": teacher_address}
-        teacher |= {"api_key_env": "LOCAL_TEACHER_KEY", "concurrency": concurrency}
+        teacher |= {"api_key_env": "LOCAL_TEACHER_KEY", "concurrency": concurrency, "timeout": timeout}
     content = {
         "run": name,
         "rounds": rounds,

@@ -7,9 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.chaos.cluster import Cluster, numbers
+from tests.chaos.cluster import Cluster
+from tests.chaos.disks import SmallDisk
 from tests.chaos.faults import Chaos
-from tests.chaos.runs import check_invariants, embedded_numbers
+from tests.chaos.runs import Outcome, check_invariants, embedded_outcome, outcome_of
 from tests.small_run import make_world, run_file
 
 
@@ -22,8 +23,10 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     print(f"everything is kept in {folder}")
     world = make_world(folder / "world")
-    expected = embedded_numbers(folder, world, "embedded")
-    cluster = Cluster(folder / "cluster")
+    places = [SmallDisk(folder / "cluster" / name) for name in ("minio", "work")]
+    disks = [disk for disk in places if disk.mount() is None]
+    expected = embedded_outcome(folder, world, "embedded")
+    cluster = Cluster(folder / "cluster", brokers=3)
     failed = 0
     try:
         cluster.start_servers()
@@ -31,12 +34,12 @@ def main() -> None:
             failed += not disturbed(cluster, folder, world, f"run-{number}", given.seed + number, expected)
     finally:
         cluster.stop()
+        for disk in disks:
+            disk.unmount()
     sys.exit(1 if failed else 0)
 
 
-def disturbed(
-    cluster: Cluster, folder: Path, world: Path, name: str, seed: int, expected: list[dict[str, object]]
-) -> bool:
+def disturbed(cluster: Cluster, folder: Path, world: Path, name: str, seed: int, expected: Outcome) -> bool:
     """One run under the faults of one seed; whether it came to the expected numbers and the invariants hold."""
     print(f"{name}, seed {seed}")
     cluster.start_services()
@@ -47,13 +50,13 @@ def disturbed(
         told = cluster.until_rested(name, chaos)
         chaos.finish()
         check_invariants(cluster, name)
-        assert numbers(told) == expected, "other numbers than undisturbed"
+        assert outcome_of(cluster, name, told) == expected, "another outcome than undisturbed"
     except AssertionError as error:
         print(f"{name}, seed {seed}: FAILED: {error}")
         return False
     finally:
         chaos.finish()
-    print(f"{name}, seed {seed}: the undisturbed run's numbers after {len(chaos.history)} disturbances")
+    print(f"{name}, seed {seed}: the undisturbed run's outcome after {len(chaos.history)} disturbances")
     return True
 
 

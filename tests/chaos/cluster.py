@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,19 +16,30 @@ from typing import Any
 from deploy.local import kafka, minio, teacher, triton
 from deploy.local.server import Server, free_port
 from deploy.local.services import NAMES, service
+from tests.chaos.watched import CLOCK
 
 PATIENCE_SECONDS = 240.0
 
 
 class Cluster:
-    """Kafka, MinIO, Triton, the local teacher, and the four services (`generators` of the one)."""
+    """Kafka (so many `brokers`), MinIO, Triton, the local teacher, and the four services (`generators` of the one).
+
+    Services write down what they do, and have a clock that can be moved (`watched`). What they keep lies in
+    `folder`/work, what MinIO keeps in `folder`/minio, all logs elsewhere: each may be a disk of its own.
+    """
 
     def __init__(
-        self, folder: Path, generators: int = 2, teacher_options: tuple[str, ...] = ("--error-rate", "0.1")
+        self,
+        folder: Path,
+        generators: int = 2,
+        teacher_options: tuple[str, ...] = ("--error-rate", "0.1"),
+        brokers: int = 1,
     ) -> None:
         self.folder = folder
-        self.kafka = kafka.server(folder / "kafka", free_port())
-        self.minio = minio.server(folder / "minio")
+        self.work, self.logs, self.disk = folder / "work", folder / "logs", folder / "minio"
+        self.brokers = _brokers(folder, brokers)
+        self.minio = minio.server(self.disk / "data")
+        self.minio.log = folder / "minio.log"
         self.teacher = teacher.server(sys.executable, folder, free_port(), *teacher_options)
         store = {
             "DATAENGINE_S3_ENDPOINT": self.minio.address,
@@ -39,7 +51,7 @@ class Cluster:
         self.triton = triton.server(folder, {**store, "DATAENGINE_STUDENT_CACHE": str(folder / "student")})
         self.environment = {
             **store,
-            "DATAENGINE_KAFKA_BOOTSTRAP": self.kafka.address,
+            "DATAENGINE_KAFKA_BOOTSTRAP": ",".join(broker.address for broker in self.brokers),
             "DATAENGINE_KAFKA_SESSION_TIMEOUT": "3",
             "DATAENGINE_KAFKA_METADATA_MAX_AGE": "1",
             "DATAENGINE_TRITON_ENDPOINTS": self.triton.address,
@@ -48,15 +60,49 @@ class Cluster:
             "OMP_WAIT_POLICY": "passive",
         }
         self.services: dict[str, Server] = {}
+        self.set_out(generators)
+
+    def set_out(self, generators: int) -> None:
+        """Stop what services there are, and have one of each (`generators` of the one) that is not started yet."""
+        for one in self.services.values():
+            one.stop()
+        self.services.clear()
         for name in NAMES:
             for number in range(generators if name == "generator" else 1):
-                self.services[f"{name}-{number}"] = service(name, folder / "services", self.environment, number)
+                self.add(name, number)
+
+    def add(self, name: str, number: int = 0, module: tuple[str, ...] = ()) -> Server:
+        """One more service, not started yet; `module` is what python runs instead of the watched service."""
+        own = module or ("tests.chaos.watched", name, str(self.seen(f"{name}-{number}")))
+        one = service(name, self.work, self.environment, number, own)
+        one.log = self.logs / f"{one.name}.log"
+        self.services[one.name] = one
+        return one
+
+    def seen(self, service_name: str) -> Path:
+        """Where a service writes down what it does, and looks what its clock should say."""
+        return self.folder / "seen" / service_name
+
+    def set_clock(self, service_name: str, seconds: float) -> None:
+        """Put a service's wall clock so far ahead (or behind)."""
+        clock = self.seen(service_name) / CLOCK
+        clock.parent.mkdir(parents=True, exist_ok=True)
+        clock.with_suffix(".part").write_text(str(seconds))
+        clock.with_suffix(".part").replace(clock)
 
     def start_servers(self) -> None:
         """The servers, with topics and bucket."""
-        for server in (self.kafka, self.minio, self.teacher, self.triton):
+        self.start_brokers()
+        for server in (self.minio, self.teacher, self.triton):
             server.start(timeout=180)
-        self.command("prepare", "--partitions", "2", "--task-partitions", "4")
+        copies = ("--replication", str(len(self.brokers)))
+        self.command("prepare", "--partitions", "2", "--task-partitions", "4", *copies)
+
+    def start_brokers(self) -> None:
+        """Those that are not there: all at once, since alone none gets ready."""
+        away = [broker for broker in self.brokers if broker.process is None or broker.process.poll() is not None]
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(lambda broker: broker.start(timeout=180), away))
 
     def start_services(self) -> int:
         """The services; those that ended are started again. How many were started."""
@@ -67,7 +113,7 @@ class Cluster:
 
     def stop(self) -> None:
         """End everything, roughly."""
-        for server in (*self.services.values(), self.triton, self.teacher, self.kafka, self.minio):
+        for server in (*self.services.values(), self.triton, self.teacher, *self.brokers, self.minio):
             server.thaw()
             server.kill()
         triton.forget_shared_memory()
@@ -100,7 +146,14 @@ class Cluster:
                 if told["state"] == "rested":
                     return told
             time.sleep(0.5)
-        raise AssertionError(f"{run} did not come to rest; logs are in {self.folder / 'services'}")
+        raise AssertionError(f"{run} did not come to rest; logs are in {self.logs}")
+
+
+def _brokers(folder: Path, number: int) -> list[Server]:
+    if number == 1:
+        return [kafka.server(folder / "kafka", free_port())]
+    ports = [free_port() for _ in range(2 * number)]
+    return kafka.cluster(folder / "kafka", ports[:number], ports[number:])
 
 
 def numbers(told: dict[str, Any]) -> list[dict[str, Any]]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from dataengine.core.errors import DataEngineError
 from dataengine.core.events import TOPICS
 from dataengine.core.ports import Message
-from dataengine.engines.opening import open_bus
 from deploy.local import triton
 from deploy.local.server import Server
+from deploy.local.teacher_moods import NAMES, Mood, set_moods
 from tests.chaos.cluster import Cluster
-
-GARBAGE = Message("checkpoint-ready", "nobody", b"\xff\xfe not an event", {"ce_id": "garbage"})
-"""What a stranger writes on a topic: parked, and the only thing that may be."""
+from tests.chaos.disks import SmallDisk
+from tests.chaos.strangers import NOBODY, marked, messages_of, newer, no_events, publish
 
 
 @dataclass(slots=True)
@@ -112,55 +112,107 @@ def _start(server: Server) -> None:
     server.start(timeout=180)
 
 
+def _kill_brokers(most: bool) -> Callable[[Chaos, random.Random], None]:
+    """One broker, or so many that no majority is left (of a single one: that one)."""
+
+    def fault(chaos: Chaos, rng: random.Random) -> None:
+        brokers = chaos.cluster.brokers
+        down = rng.sample(brokers, len(brokers) // 2 + 1 if most else 1)
+        chaos.history[-1] += f": {', '.join(broker.name for broker in down)}"
+        for broker in down:
+            broker.kill()
+        chaos.later(rng.uniform(0.5, 5), "restart the brokers", chaos.cluster.start_brokers)
+
+    return fault
+
+
+def _turn_moody(chaos: Chaos, rng: random.Random) -> None:
+    moods = [Mood(rng.choice([name for name in NAMES if name != "held"]), rng.randint(1, 8)) for _ in range(3)]
+    chaos.history[-1] += f": {', '.join(mood.name for mood in moods)}"
+    try:
+        set_moods(chaos.cluster.teacher.address, *moods)
+    except OSError as error:
+        chaos.history[-1] += f" (could not: {error})"
+    chaos.later(rng.uniform(2, 10), "the teacher is well", lambda: _set_well(chaos))
+
+
+def _set_well(chaos: Chaos) -> None:
+    with suppress(OSError):  # it is away: when it comes back it is well
+        set_moods(chaos.cluster.teacher.address)
+
+
+def _replica_for_a_while(chaos: Chaos, rng: random.Random) -> None:
+    name = rng.choice(("generator", "trainer", "evaluator", "analyzer"))
+    one = chaos.cluster.add(name, 9)
+    chaos.history[-1] += f": {name}"
+    one.start(timeout=120)
+    chaos.later(rng.uniform(2, 10), f"{one.name} leaves", lambda: chaos.cluster.services.pop(one.name).stop())
+
+
+def _fill(disk_of: Callable[[Cluster], Path]) -> Callable[[Chaos, random.Random], None]:
+    def fault(chaos: Chaos, rng: random.Random) -> None:
+        disk = SmallDisk(disk_of(chaos.cluster))
+        if not disk.folder.is_mount():
+            chaos.history[-1] += " (not a disk of its own: that takes root)"
+            return
+        disk.fill()
+        chaos.later(rng.uniform(1, 8), "there is room again", disk.make_room)
+
+    return fault
+
+
+def _jump(chaos: Chaos, rng: random.Random) -> None:
+    name, seconds = rng.choice(sorted(chaos.cluster.services)), rng.choice((-3600, -300, 300, 3600))
+    chaos.history[-1] += f" by {seconds} s: {name}"
+    chaos.cluster.set_clock(name, seconds)
+    chaos.later(rng.uniform(1, 10), f"the clock of {name} is right", lambda: chaos.cluster.set_clock(name, 0))
+
+
 def _publish(chaos: Chaos, messages: list[Message]) -> None:
-    async def work() -> None:
-        bus = open_bus(chaos.cluster.environment)
-        try:
-            await bus.publish(messages)
-        finally:
-            await bus.close()
-
     try:
-        asyncio.run(work())
+        publish(chaos.cluster.environment, messages)
     except DataEngineError as error:
         chaos.history[-1] += f" (could not: {error})"
 
 
-def _duplicate(chaos: Chaos, rng: random.Random) -> None:
-    """Publish again what was published, in any order."""
+def _again(change: Callable[[Message], Message]) -> Callable[[Chaos, random.Random], None]:
+    """Publish again some of what was published, in any order."""
 
-    async def known() -> list[Message]:
-        bus = open_bus(chaos.cluster.environment)
+    def fault(chaos: Chaos, rng: random.Random) -> None:
         try:
-            return [m for m in await bus.history(TOPICS) if m.headers.get("ce_id") != "garbage"]
-        finally:
-            await bus.close()
+            known = [m for m in messages_of(chaos.cluster.environment, TOPICS) if m.key != NOBODY]
+        except DataEngineError as error:
+            chaos.history[-1] += f" (could not: {error})"
+            return
+        picked = rng.sample(known, min(4, len(known)))
+        chaos.history[-1] += f": {', '.join(m.topic for m in picked)}"
+        _publish(chaos, [change(message) for message in picked])
 
-    try:
-        messages = asyncio.run(known())
-    except DataEngineError as error:
-        chaos.history[-1] += f" (could not: {error})"
-        return
-    picked = rng.sample(messages, min(4, len(messages)))
-    chaos.history[-1] += f": {', '.join(m.topic for m in picked)}"
-    _publish(chaos, picked)
+    return fault
 
 
-def _garbage(chaos: Chaos, rng: random.Random) -> None:
-    _publish(chaos, [GARBAGE])
+def _no_events(chaos: Chaos, rng: random.Random) -> None:
+    _publish(chaos, no_events())
 
 
 FAULTS: Mapping[str, Callable[[Chaos, random.Random], None]] = {
     "kill -9 a service": _kill_a_service,
     "SIGTERM a service": _stop_a_service,
     "freeze a service": _freeze_a_service,
-    "kill -9 Kafka": _kill(lambda cluster: cluster.kafka),
-    "freeze Kafka": _freeze(lambda cluster: cluster.kafka),
+    "a replica for a while": _replica_for_a_while,
+    "kill -9 a broker": _kill_brokers(most=False),
+    "kill -9 most brokers": _kill_brokers(most=True),
+    "freeze a broker": _freeze(lambda cluster: cluster.brokers[0]),
     "kill -9 MinIO": _kill(lambda cluster: cluster.minio),
     "freeze MinIO": _freeze(lambda cluster: cluster.minio),
     "kill -9 Triton": _kill(lambda cluster: cluster.triton),
     "kill -9 the teacher": _kill(lambda cluster: cluster.teacher),
-    "duplicate events": _duplicate,
-    "garbage on a topic": _garbage,
+    "a moody teacher": _turn_moody,
+    "events again": _again(marked),
+    "events of a newer schema": _again(newer),
+    "no events": _no_events,
+    "a full disk of MinIO": _fill(lambda cluster: cluster.disk),
+    "a full disk of the services": _fill(lambda cluster: cluster.work),
+    "the clock of a service jumps": _jump,
 }
 """By name."""

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataengine.core.errors import ConfigurationError
-from dataengine.core.ports import Bus, JobRunner, Ledger, Store, Student, Teacher
+from dataengine.core.ports import Bus, JobRunner, Ledger, Store, Teacher
 from dataengine.runtime.environment import has_settings, read_settings
 from dataengine.runtime.runfile import TeacherSection
 
 if TYPE_CHECKING:
     from dataengine.adapters.kubernetes_jobs import Parcels
+    from dataengine.adapters.triton_student import TritonStudent
 
 KAFKA = "DATAENGINE_KAFKA_"
 S3 = "DATAENGINE_S3_"
@@ -77,8 +78,8 @@ def open_ledger(store: Store) -> Ledger:
     return StoreLedger(store)
 
 
-def open_student(environ: Mapping[str, str] = os.environ) -> Student:
-    """The student on Triton. Raises ConfigurationError if the environment does not say where it is."""
+def open_student(environ: Mapping[str, str] = os.environ) -> TritonStudent:
+    """The student on Triton; close it in the end. Raises ConfigurationError if the environment does not name it."""
     from dataengine.adapters.triton_connection import TritonConnection
     from dataengine.adapters.triton_student import TritonStudent
 

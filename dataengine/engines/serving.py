@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,8 @@ SERVICE = "DATAENGINE_SERVICE_"
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What the handlers of a service are made of: the shared engines, and this process's own folder and figures.
-    `when_stopped` takes what is to be done when the process is told to stop, before its work is given back."""
+    `when_stopped` takes what is to be done when the process is told to stop, before its work is given back; `when_over`
+    takes what is to be closed once nothing works any more."""
 
     bus: Bus
     store: Store
@@ -29,6 +30,7 @@ class Bench:
     metrics: Metrics
     work: Path
     when_stopped: Callable[[Callable[[], None]], None]
+    when_over: Callable[[Callable[[], Awaitable[None]]], None]
 
 
 HandlersOf = Callable[[Bench], Mapping[str, Handler]]
@@ -50,10 +52,12 @@ def run_on_engines(
     async def main(settings: ServiceSettings) -> None:
         store, bus, metrics, tracing = open_store(), open_bus(), Metrics(name), exporting(name)
         farewells: list[Callable[[], None]] = []
+        open_things: list[Callable[[], Awaitable[None]]] = [bus.close]
         observers = [metrics.observe, *([tracing.observe] if tracing else []), *([watch] if watch else [])]
         try:
             async with told_progress(bus) as progress:
-                handlers = handlers_of(Bench(bus, store, progress, metrics, work_folder(), farewells.append))
+                bench = Bench(bus, store, progress, metrics, work_folder(), farewells.append, open_things.append)
+                handlers = handlers_of(bench)
                 worker = Worker(
                     name,
                     bus,
@@ -65,7 +69,8 @@ def run_on_engines(
                 )
                 await serve(worker, bus, name, tuple(sorted(handlers)), metrics, settings, farewells)
         finally:
-            await bus.close()
+            for close in reversed(open_things):
+                await close()
             if tracing:
                 tracing.close()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from dataengine.core.ports import Teacher, TeacherReply, TeacherRequest
 from dataengine.runtime.worker import Moment
@@ -69,6 +71,11 @@ class Metrics:
         for topic, messages in behind.items():
             self.lag.labels(self.service, topic).set(messages)
 
+    def watch_student(self, in_flight: Callable[[], Mapping[str, tuple[int, float]]]) -> None:
+        """From now on show per endpoint of the student how many questions are under way and how many may be; both are
+        asked for when the metrics are read, from another thread."""
+        self.registry.register(_StudentWindow(in_flight))
+
     def _begin(self) -> None:
         """The task that works on the event has begun; whatever its end, it is no longer in flight then."""
         task: asyncio.Task[object] | None = asyncio.current_task()
@@ -81,6 +88,20 @@ class Metrics:
     def _end(self, task: asyncio.Task[object]) -> None:
         self._begun.pop(task, None)
         self.in_flight.labels(self.service).dec()
+
+
+class _StudentWindow(Collector):
+    def __init__(self, in_flight: Callable[[], Mapping[str, tuple[int, float]]]) -> None:
+        self._in_flight = in_flight
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """See Collector."""
+        asked = GaugeMetricFamily("dataengine_student_in_flight", "Questions under way.", labels=["endpoint"])
+        limit = GaugeMetricFamily("dataengine_student_window", "Questions that may be under way.", labels=["endpoint"])
+        for endpoint, (now, most) in self._in_flight().items():
+            asked.add_metric([endpoint], now)
+            limit.add_metric([endpoint], most)
+        yield from (asked, limit)
 
 
 class MeteredTeacher:

@@ -13,7 +13,10 @@ from services.evaluator.handler import Evaluator
 
 def handlers_of(bench: Bench) -> Mapping[str, Handler]:
     """What the evaluator does with which topic."""
-    evaluator = Evaluator(bench.store, open_student(), find_benchmark, bench.progress)
+    student = open_student()
+    bench.when_over(student.close)
+    bench.metrics.watch_student(student.in_flight)
+    evaluator = Evaluator(bench.store, student, find_benchmark, bench.progress)
     return {"checkpoint-ready": evaluator.on_checkpoint_ready}
 
 

@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections import Counter
+from datetime import datetime as RealDatetime  # noqa: N812 - the class itself, before it is replaced
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ STEPS, CLOCK = "steps.jsonl", "clock"
 
 def wrong_clock(file: Path) -> None:
     """From now on this process's wall clock is off by what the file says. To be called before others import a clock."""
-    real_time, real_dates = time.time, dates.datetime
+    real_time = time.time
 
     def off() -> float:
         try:
@@ -31,16 +32,16 @@ def wrong_clock(file: Path) -> None:
 
     class Kind(type):
         def __instancecheck__(cls, instance: object) -> bool:
-            return isinstance(instance, real_dates)
+            return isinstance(instance, RealDatetime)
 
-    class Shifted(real_dates, metaclass=Kind):
+    class Shifted(RealDatetime, metaclass=Kind):
         @classmethod
         def now(cls, tz: dates.tzinfo | None = None) -> Any:
-            return real_dates.fromtimestamp(time.time(), tz)
+            return RealDatetime.fromtimestamp(time.time(), tz)
 
         @classmethod
         def utcnow(cls) -> Any:
-            return real_dates.fromtimestamp(time.time(), dates.UTC).replace(tzinfo=None)
+            return RealDatetime.fromtimestamp(time.time(), dates.UTC).replace(tzinfo=None)
 
     time.time = lambda: real_time() + off()
     time.time_ns = lambda: round(time.time() * 1e9)

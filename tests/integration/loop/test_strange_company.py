@@ -29,7 +29,7 @@ pytestmark = [
 ]
 RUN = "crowd"
 """Its four tasks lie in three partitions: the first generator holds two of them when the second one joins."""
-MOODS = [Mood(name, 6) for name in ("busy", "broken", "nonsense", "torn", "empty")]  # type: ignore[arg-type]
+MOODS = [Mood(name, 6) for name in ("busy", "broken", "nonsense", "torn", "empty")]
 
 
 def members(cluster: Cluster, group: str) -> int:

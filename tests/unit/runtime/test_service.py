@@ -181,3 +181,12 @@ async def test_a_parked_event_is_a_span_that_says_so(running: Running) -> None:
     await running.until(parked)
     (span,) = running.spans.ended
     assert span.status.description == "parked"  # type: ignore[attr-defined]
+
+
+def test_what_is_asked_of_the_student_shows_as_it_is_when_metrics_are_read() -> None:
+    metrics, now = Metrics("evaluator"), {"triton:8001": (3, 8.0)}
+    metrics.watch_student(lambda: now)
+    assert metrics.registry.get_sample_value("dataengine_student_in_flight", {"endpoint": "triton:8001"}) == 3
+    now["triton:8001"] = (0, 9.5)
+    assert metrics.registry.get_sample_value("dataengine_student_in_flight", {"endpoint": "triton:8001"}) == 0
+    assert metrics.registry.get_sample_value("dataengine_student_window", {"endpoint": "triton:8001"}) == 9.5

@@ -20,7 +20,7 @@ from services.trainer.handler import Trainer
 from services.trainer.parcel import TrainingParcels
 from tests.integration.kubernetes.cluster import Place
 from tests.unit.trainer.lessons_elsewhere import RUN, Lesson, here, out_of, weights
-from tests.unit.trainer.test_handler import Pool, sample
+from tests.unit.trainer.shop import Pool, sample
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kubernetes")]
 TRAINING_BEGINS = 240.0

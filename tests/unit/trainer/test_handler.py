@@ -7,93 +7,15 @@ from pathlib import Path
 import pytest
 
 from dataengine.core.errors import InputError, Rejected, Retryable
-from dataengine.core.events import CheckpointReady, DataReady
-from dataengine.core.pictures import Annotations, Picture
-from dataengine.core.ports import JobResult, JobSpec
-from dataengine.core.samples import Lineage, Sample
+from dataengine.core.identity import digest_of
+from dataengine.core.ports import JobResult
 from dataengine.data.exports import LETTER_SUFFIX
-from dataengine.runtime.runfile import RunFile
 from dataengine.testing.fake_jobs import FakeJobs
-from dataengine.testing.memory_store import MemoryStore
 from dataengine.testing.pictures import noisy_picture
-from dataengine.testing.silence import Silence
-from dataengine.wire.documents import CheckpointDoc, DatasetDoc
-from dataengine.wire.samples import encode_samples
-from services.trainer.handler import Trainer, TrainingFailed
-
-
-class Pool:
-    """Any picture that is asked for."""
-
-    def pictures(self) -> Sequence[Picture]:
-        return []
-
-    def annotations(self, picture_id: str) -> Annotations:
-        raise KeyError(picture_id)
-
-    def read(self, path: str) -> bytes:
-        return noisy_picture(hash(path) % 1000)
-
-
-def trained(spec: JobSpec) -> JobResult:
-    """What a training job leaves behind."""
-    out = Path(json.loads(spec.document)["out"])
-    (out / "adapter").mkdir(parents=True)
-    (out / "adapter" / "adapter_model.safetensors").write_bytes(b"weights")
-    (spec.folder / "job.json").write_bytes(spec.document)
-    (out / "metrics.json").write_text(json.dumps({"loss": 0.5, "curve": [1, 0.5]}))
-    return JobResult(0, "")
-
-
-def sample(number: int, round_number: int) -> Sample:
-    lineage = Lineage("r", round_number, 0, (), "", "fake")
-    options = ("red", "blue")
-    return Sample(
-        f"s{round_number}-{number}", f"What color is thing {number}?", "It is red.", "red", options, "A",
-        f"vg/VG_100K/{number}.png", "Instance Attributes", lineage,
-    )  # fmt: skip
-
-
-class Shop:
-    """A store with two rounds of data, and a trainer over fake jobs."""
-
-    def __init__(self, folder: Path, training: dict[str, object] | None = None, jobs: FakeJobs | None = None) -> None:
-        self.store = MemoryStore()
-        self.jobs = jobs or FakeJobs(trained)
-        run = RunFile.model_validate(
-            {
-                "run": "r",
-                "student": {"family": "tiny-llava", "base": "base"},
-                "benchmark": {"name": "seed-bench", "data": {"data": "x"}},
-                "pictures": {"source": "visual-genome", "data": "pool"},
-                "generation": {"budget": 1},
-                "training": training or {},
-            }
-        )
-        config = self.store.claim("runs/r/config.json", run.encode())
-        base = CheckpointDoc(run="r", round=0, family="tiny-llava", base="base", base_digest="0" * 64)
-        start = self.store.claim("runs/r/rounds/00/checkpoint.json", base.encode())
-        earlier: tuple = ()  # type: ignore[type-arg]
-        for number in (1, 2):
-            rows = self.store.put("runs/r/samples.jsonl", encode_samples([sample(n, number) for n in range(3)]))
-            document = DatasetDoc(
-                run="r", round=number, samples=rows, refusals=rows, accepted={}, refused={}, requests=0,
-                prompt_tokens=0, completion_tokens=0, seconds=0, teacher="fake", earlier=earlier,
-            )  # fmt: skip
-            dataset = self.store.claim(f"runs/r/rounds/{number:02d}/dataset.json", document.encode())
-            earlier = (*earlier, dataset)
-        self.event = DataReady("r", config, 2, dataset, start)
-        self.trainer = Trainer(self.store, self.jobs, lambda name, path: Pool(), Silence(), folder / "work")
-
-    async def train(self) -> CheckpointDoc:
-        (event,) = await self.trainer.on_data_ready(self.event)
-        assert isinstance(event, CheckpointReady)
-        assert event.round == 2
-        return CheckpointDoc.load(self.store, event.checkpoint)
-
-    def records(self) -> list[dict[str, object]]:
-        spec = json.loads(self.jobs.specs[-1].document)
-        return [json.loads(line) for line in Path(spec["records"]).read_text().splitlines()]
+from services.trainer.handler import TrainingFailed
+from services.trainer.job import TrainingJob
+from services.trainer.record_files import RecordFile
+from tests.unit.trainer.shop import Shop, base_data, by_ratio
 
 
 async def test_the_adapter_is_put_in_the_store_and_described(tmp_path: Path) -> None:
@@ -170,3 +92,75 @@ async def test_a_job_that_found_the_disk_full_is_tried_until_there_is_room(tmp_p
     full = JobResult(1, "OSError: [Errno 28] No space left on device: 'work'")
     with pytest.raises(Retryable, match="the disk was full"):
         await Shop(tmp_path, jobs=FakeJobs(lambda spec: full)).train()
+
+
+async def test_a_mix_gives_the_job_a_file_for_each_data_set_and_form(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, by_ratio(tmp_path))
+    checkpoint = await shop.train()
+    given = json.loads(shop.jobs.specs[-1].document)
+    assert "records" not in given and given["mix"]["by"] == "ratio"
+    names = ["engine direct", "engine choice", "engine permuted-choice", "pets"]
+    assert [part["name"] for part in given["mix"]["sets"]] == names
+    assert [part["ratio"] for part in given["mix"]["sets"]] == [40, 40, 40, 3]
+    assert [part["batch_size"] for part in given["mix"]["sets"]] == [6, 6, 6, None]
+    direct, choice, permuted, pets = (RecordFile(Path(part["records"])) for part in given["mix"]["sets"])
+    assert [len(part) for part in (direct, choice, permuted, pets)] == [6, 6, 6, 2]
+    assert all(record.turns[0][1] == "red" for record in direct)
+    assert all(record.turns[0][1] == "A" for record in choice)
+    assert all(f"{record.turns[0][1]}. red" in record.turns[0][0] for record in permuted)
+    assert [record.turns for record in pets] == [(("What?", "a dog"),), (("What?", "a cat"),)]
+    assert checkpoint.mix is not None and checkpoint.mix.by == "ratio"
+    assert [part.name for part in checkpoint.mix.sets] == names
+    assert [part.share for part in checkpoint.mix.sets] == pytest.approx([40 / 123] * 3 + [3 / 123])
+    assert checkpoint.mix.sets[3].digest == digest_of((tmp_path / "pets.json").read_bytes())
+    assert TrainingJob.model_validate(given).lesson().by == "ratio"
+
+
+async def test_each_round_may_be_a_data_set_of_its_own(tmp_path: Path) -> None:
+    mix = {"by": "root-of-size", "engine": [{"form": "choice", "each_round": True}]}
+    shop = Shop(tmp_path, {"mix": {**mix, "sets": [base_data(tmp_path, "pets", ["a dog"] * 12)]}})
+    checkpoint = await shop.train()
+    assert checkpoint.mix is not None
+    names = ["engine choice round 1", "engine choice round 2", "pets"]
+    assert [(part.name, part.records) for part in checkpoint.mix.sets] == list(zip(names, (3, 3, 12), strict=True))
+    assert [part.share for part in checkpoint.mix.sets] == pytest.approx([0.25, 0.25, 0.5])
+
+
+async def test_a_data_set_that_has_changed_is_another_job_under_the_same_run_file(tmp_path: Path) -> None:
+    async def name(answers: Sequence[str]) -> str:
+        shop = Shop(tmp_path, by_ratio(tmp_path, answers=answers))
+        await shop.train()
+        return shop.jobs.specs[-1].name
+
+    first = await name(["a dog", "a cat"])
+    assert await name(["a dog", "a cat"]) == first
+    assert await name(["a dog", "a bird"]) != first
+
+
+async def test_each_round_has_its_own_epochs(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, {"recipe": {"epochs": [10, 20, 30], "max_steps": [7]}})
+    checkpoint = await shop.train()
+    assert (checkpoint.recipe["epochs"], checkpoint.recipe["max_steps"]) == (20, 7)
+
+
+async def test_a_data_set_without_a_record_is_named(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, {"mix": {"sets": [base_data(tmp_path, "pets", [])]}})
+    with pytest.raises(InputError, match=r"training\.mix, pets: the data set has no record"):
+        await shop.train()
+
+
+async def test_a_mix_that_is_not_there_is_named(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, {"mix": {"sets": [{"name": "pets", "data": str(tmp_path / "gone.json")}]}})
+    with pytest.raises(InputError, match=r"gone\.json: the data set 'pets' cannot be read.*Check training.mix"):
+        await shop.train()
+
+
+async def test_what_one_list_held_is_told_too(tmp_path: Path) -> None:
+    plain = Shop(tmp_path / "a")
+    checkpoint = await plain.train()
+    assert checkpoint.mix is not None
+    assert [(part.name, part.records, part.share) for part in checkpoint.mix.sets] == [("engine", 6, 1.0)]
+    data = base_data(tmp_path, "pets", ["a dog"] * 2)["data"]
+    replayed = await Shop(tmp_path / "b", {"replay": {"data": data, "ratio": 0.5}}).train()
+    assert replayed.mix is not None
+    assert replayed.mix.told() == "engine 66.7% (6 records), replay 33.3% (3 records)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def records(name: str, size: int) -> list[TrainingRecord]:
     return [TrainingRecord(Path(f"{name}-{number}.png"), ((name, str(number)),)) for number in range(size)]
 
 
-def mix(by: By = "ratio", **sizes: int) -> Mix:
+def mix(sizes: Mapping[str, int], by: By = "ratio") -> Mix:
     return Mix(by, tuple(DataSet(name, records(name, size), ratio=size) for name, size in sizes.items()))
 
 
@@ -50,7 +51,7 @@ def test_consecutive_draws_do_not_depend_on_each_other() -> None:
 
 
 def test_a_larger_data_set_is_drawn_by_the_root_of_its_size() -> None:
-    whole = mix("root-of-size", small=100, large=2500)
+    whole = mix({"small": 100, "large": 2500}, "root-of-size")
     counts = Counter(DrawnBatches(whole, 0, 6000, 1).steps)
     assert counts[1] / counts[0] == pytest.approx(5, rel=0.1)
 
@@ -67,7 +68,7 @@ def test_a_larger_data_set_is_drawn_by_the_root_of_its_size() -> None:
 def test_a_step_is_of_one_data_set_and_the_same_however_it_is_shared_out(
     sizes: list[int], seed: int, steps: int, batch: int, accumulation: int, processes: int
 ) -> None:
-    whole = mix(**{f"set{number}": size for number, size in enumerate(sizes)})
+    whole = mix({f"set{number}": size for number, size in enumerate(sizes)})
     shared = DrawnBatches(whole, seed, steps, batch, accumulation=accumulation, processes=processes)
     batches = list(shared)
     parts = accumulation * processes
@@ -108,7 +109,7 @@ def test_a_data_set_may_have_a_batch_size_of_its_own() -> None:
 
 def test_an_empty_data_set_is_named() -> None:
     with pytest.raises(InputError, match="b: there are no training records"):
-        _ = mix("size", a=2, b=0).records
+        _ = mix({"a": 2, "b": 0}, "size").records
 
 
 @given(sizes=st.lists(st.integers(0, 4), max_size=5))

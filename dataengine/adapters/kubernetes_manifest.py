@@ -15,6 +15,8 @@ EXIT_CONFIGURATION = 2
 """The exit code of a job whose specification, data or recipe is wrong: to run it again would not help."""
 SCRATCH = "/scratch"
 """The only folder that the container can write to."""
+AUTHORITY = "/etc/dataengine/s3-ca"
+"""Where the authority of the store's certificate is mounted."""
 _LONGEST_RUN = 24
 _LONGEST_JOB = 16
 
@@ -115,6 +117,7 @@ def _container(pool: KubernetesPool, name: str, parcel: str) -> dict[str, Any]:
         "volumeMounts": [
             {"name": "scratch", "mountPath": SCRATCH},
             {"name": "shared-memory", "mountPath": "/dev/shm"},
+            *({"name": each["name"], "mountPath": AUTHORITY, "readOnly": True} for each in _authority(pool)),
             *({"name": f"claim-{i}", "mountPath": path, "readOnly": True} for i, path in enumerate(pool.claims)),
         ],
     }
@@ -127,6 +130,7 @@ def _variables(pool: KubernetesPool, name: str) -> list[dict[str, Any]]:
         "DATAENGINE_JOB_FOLDER": f"{SCRATCH}/job",
         "DATAENGINE_JOB_PROCESSES": str(max(pool.gpus, 1)),
         "DATAENGINE_JOB_NODES": str(pool.nodes),
+        **({"DATAENGINE_S3_CA_FILE": f"{AUTHORITY}/{pool.ca_entry}"} if _authority(pool) else {}),
         **pool.env,
     }
     if pool.nodes > 1:  # Pod 0 of an Indexed Job is named so in the headless service
@@ -139,11 +143,21 @@ def _volumes(pool: KubernetesPool) -> list[dict[str, Any]]:
     return [
         {"name": "scratch", "emptyDir": {"sizeLimit": pool.scratch}},
         {"name": "shared-memory", "emptyDir": {"medium": "Memory", "sizeLimit": pool.shared_memory}},
+        *_authority(pool),
         *(
             {"name": f"claim-{i}", "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
             for i, claim in enumerate(pool.claims.values())
         ),
     ]
+
+
+def _authority(pool: KubernetesPool) -> list[dict[str, Any]]:
+    """The volume with the authority of the store's certificate, if there is one."""
+    if pool.ca_config_map:
+        return [{"name": "s3-ca", "configMap": {"name": pool.ca_config_map}}]
+    if pool.ca_secret:
+        return [{"name": "s3-ca", "secret": {"secretName": pool.ca_secret}}]
+    return []
 
 
 def _slug(text: str, longest: int) -> str:

@@ -22,9 +22,11 @@ class KubernetesPool:
     them by the label `app.kubernetes.io/name: dataengine-training`; they meet at `port` of the first.
 
     `env` are variables; `secrets` and `config_maps` are names whose entries become variables (the store's address and
-    keys). `claims` (PATH=CLAIM) are volume claims mounted read-only, for base weights, and `present` folders of the
-    image; weights below either are found there and do not travel through the store. `scratch` bounds the folder that
-    the container may write; `shared_memory` is the size of /dev/shm. The Pod's `service_account` needs no right at all.
+    keys). `ca_config_map` or `ca_secret` holds, under `ca_entry`, the authority of the store's certificate where that
+    is not one of the usual: it is mounted, and named as DATAENGINE_S3_CA_FILE. `claims` (PATH=CLAIM) are volume claims
+    mounted read-only, for base weights, and `present` folders of the image; weights below either are found there and do
+    not travel through the store. `scratch` bounds the folder that the container may write; `shared_memory` is the size
+    of /dev/shm. The Pod's `service_account` needs no right at all.
 
     `deadline_seconds` bounds a Job from its creation to its end, waiting for a node included. A Pod that fails for no
     known reason is replaced `retries` times; it has `grace_seconds` to write a last checkpoint when it has to go. A Job
@@ -51,6 +53,9 @@ class KubernetesPool:
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     config_maps: tuple[str, ...] = ()
+    ca_config_map: str = ""
+    ca_secret: str = ""
+    ca_entry: str = "ca.crt"
     claims: Mapping[str, str] = field(default_factory=dict)
     present: tuple[str, ...] = ()
     scratch: str = "50Gi"
@@ -75,6 +80,8 @@ class KubernetesPool:
                 where="kubernetes.headless_service",
                 todo="Create one that selects app.kubernetes.io/name: dataengine-training, and name it",
             )
+        if self.ca_config_map and self.ca_secret:
+            raise ConfigurationError("the authority lies in a ConfigMap or in a Secret", where="kubernetes.ca_secret")
         for text in self.tolerations:
             toleration(text)
 

@@ -134,6 +134,9 @@ class Teacher(Values):
 
 
 POOL_KEYS = (
+    "ca_config_map",
+    "ca_secret",
+    "ca_entry",
     *("image", "namespace", "kubeconfig", "context", "pull_policy", "pull_secrets", "node_selector", "tolerations"),
     *("priority_class", "gpus", "gpu_resource", "cpu", "memory", "nodes", "headless_service", "env", "secrets"),
     *("config_maps", "claims", "scratch", "shared_memory", "service_account", "labels", "annotations", "command"),

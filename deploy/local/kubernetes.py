@@ -12,7 +12,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -78,7 +79,9 @@ def start(folder: Path, node: Sequence[str] = ()) -> Cluster:
     """Start all of it, on free ports, and wait until it is ready. `node` are further arguments of the process node:
     its capacity, labels and taints. Raises MissingToolError and DidNotStartError."""
     cluster = start_control_plane(folder)
-    return replace(cluster, kubelet=_process_node(folder, node).start())
+    with _all_or_nothing() as started:
+        started.append(cluster)
+        return replace(cluster, kubelet=_process_node(folder, node).start())
 
 
 def start_control_plane(folder: Path, api_flags: Mapping[str, str] = MappingProxyType({})) -> Cluster:
@@ -90,11 +93,28 @@ def start_control_plane(folder: Path, api_flags: Mapping[str, str] = MappingProx
     make_certificates(folder / "pki", _SUBJECTS)
     for user in ("admin", "controller-manager", "scheduler"):
         _write_kubeconfig(folder, user, address)
-    etcd = _etcd(programs, folder, ports).start()
-    apiserver = _apiserver(programs, folder, ports, api_flags).start()
-    controllers = _follower(programs, folder, "controller-manager", ports, _controller_flags(folder)).start()
-    scheduler = _follower(programs, folder, "scheduler", ports, ()).start()
-    return Cluster(folder, address, etcd, apiserver, controllers, scheduler)
+    servers = (
+        _etcd(programs, folder, ports),
+        _apiserver(programs, folder, ports, api_flags),
+        _follower(programs, folder, "controller-manager", ports, _controller_flags(folder)),
+        _follower(programs, folder, "scheduler", ports, ()),
+    )
+    with _all_or_nothing() as started:
+        for server in servers:
+            started.insert(0, server.start())
+    return Cluster(folder, address, *servers)
+
+
+@contextmanager
+def _all_or_nothing() -> Iterator[list[Server | Cluster]]:
+    """Takes what was started, dependants first; if the rest does not start either, it is stopped."""
+    started: list[Server | Cluster] = []
+    try:
+        yield started
+    except BaseException:
+        for one in started:
+            one.stop()
+        raise
 
 
 def _etcd(programs: Path, folder: Path, ports: Mapping[str, int]) -> Server:

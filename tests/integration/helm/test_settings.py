@@ -92,6 +92,7 @@ def test_training_jobs_are_what_the_values_say(helm: Helm, folder: Path) -> None
     assert pool.image == "registry.example.org/team/dataengine-trainer:1.2.3"
     assert pool.claims == {"/weights": "weights"}
     assert pool.env["NCCL_DEBUG"] == "WARN"
+    assert (pool.ca_secret, pool.ca_config_map, pool.ca_entry) == ("house-authority", "", "ca.crt")
     assert pool.secrets == ("loop-store-training",)
     assert pool.config_maps == ("loop-dataengine-store",)
     assert pool.headless_service in {m["metadata"]["name"] for m in of_kind(manifests, "Service").values()}

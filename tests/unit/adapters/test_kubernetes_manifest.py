@@ -116,8 +116,32 @@ def test_base_weights_come_from_volumes_that_cannot_be_written() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "volume"),
+    [
+        ({"ca_config_map": "house"}, {"configMap": {"name": "house"}}),
+        ({"ca_secret": "house"}, {"secret": {"secretName": "house"}}),
+    ],
+)
+def test_the_authority_of_the_stores_certificate_is_mounted_and_named(
+    settings: dict[str, str], volume: dict[str, Any]
+) -> None:
+    manifest = made(**settings, ca_entry="root.pem")
+    spec = pod(manifest)
+    assert {"name": "s3-ca", **volume} in spec["volumes"]
+    mount = {"name": "s3-ca", "mountPath": "/etc/dataengine/s3-ca", "readOnly": True}
+    assert mount in spec["containers"][0]["volumeMounts"]
+    assert variables(manifest)["DATAENGINE_S3_CA_FILE"] == "/etc/dataengine/s3-ca/root.pem"
+
+
+def test_without_an_authority_of_ones_own_the_usual_ones_are_trusted() -> None:
+    assert "DATAENGINE_S3_CA_FILE" not in variables(made())
+    assert "s3-ca" not in {volume["name"] for volume in pod(made())["volumes"]}
+
+
+@pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"ca_secret": "a", "ca_config_map": "b"}, "in a ConfigMap or in a Secret"),
         ({"image": ""}, "no image"),
         ({"nodes": 0}, "too small"),
         ({"nodes": 2}, "need a headless service"),

@@ -21,6 +21,14 @@
   value: {{ $name }}-store
 - name: DATAENGINE_KUBERNETES_SECRETS
   value: {{ default $.Values.s3.existingSecret .existingSecret | quote }}
+{{- with $.Values.s3.ca }}
+{{- if or .configMap .secret }}
+- name: DATAENGINE_KUBERNETES_CA_{{ if .configMap }}CONFIG_MAP{{ else }}SECRET{{ end }}
+  value: {{ default .secret .configMap | quote }}
+- name: DATAENGINE_KUBERNETES_CA_ENTRY
+  value: {{ .entry | quote }}
+{{- end }}
+{{- end }}
 - name: DATAENGINE_KUBERNETES_NODES
   value: {{ int .nodes | quote }}
 {{- if gt (int .nodes) 1 }}

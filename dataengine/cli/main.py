@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import typer
@@ -19,6 +20,7 @@ from dataengine.cli.policy import policy
 from dataengine.cli.publish import publish
 from dataengine.cli.run import run
 from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError
+from dataengine.runtime.logs import log_to
 
 app = typer.Typer(
     name="dataengine",
@@ -49,7 +51,8 @@ app.command()(classify)
 
 
 def main() -> None:
-    """Run the command line. An error is one line on stderr: what, where, what to do."""
+    """Run the command line. An error is one line on stderr: what, where, what to do. Stdout is the result's alone."""
+    log_to(sys.stderr, logging.WARNING)
     try:
         app()
     except (Cancelled, KeyboardInterrupt):

@@ -89,7 +89,7 @@ def export(
     provenance = (
         f"Made by the run `{view.run}` in {len(view.rounds) - 1} rounds; its configuration has the SHA-256 "
         f"{view.config_ref.digest if view.config_ref else 'unknown'}."
-    )
+    ) + _mixes(view)
     try:
         written = export_samples(
             samples, kind.value, out, title=f"Samples of the run {view.run}", provenance=provenance
@@ -98,6 +98,21 @@ def export(
         raise ConfigurationError(f"the samples cannot be written: {error.strerror}", where=str(out)) from error
     for path in written:
         print(path)
+
+
+def _mixes(view: RunView) -> str:
+    """What each checkpoint was trained on, as a paragraph of the card."""
+    mixes = [(round_.number, round_.checkpoint.mix) for round_ in view.rounds if round_.checkpoint]
+    lines = [
+        f"- round {number}, by {mix.by}, seed {mix.seed}: "
+        + "; ".join(f"{part.name} {part.share:.1%}, {part.records:,} records, {part.digest}" for part in mix.sets)
+        for number, mix in mixes
+        if mix is not None
+    ]
+    if not lines:
+        return ""
+    told = "\n\nWhat the run's checkpoints were trained on, with each data set's share and SHA-256:\n\n"
+    return told + "\n".join(lines)
 
 
 def _config(found: Found) -> RunFile:

@@ -60,7 +60,14 @@ def lineage_object(told: SampleLineage) -> dict[str, Any]:
         "analysis": {"round": told.analysis_round, "weight": told.weight, "artifact": _artifact(told.analysis)},
         "plan": {"wanted": told.wanted, "artifact": _artifact(told.plan)},
         "dataset": _artifact(told.dataset),
-        "seen_by": [{**asdict(seen), "checkpoint": _artifact(seen.checkpoint)} for seen in told.seen_by],
+        "seen_by": [
+            {
+                **asdict(seen),
+                "checkpoint": _artifact(seen.checkpoint),
+                "mix": seen.mix.model_dump(mode="json") if seen.mix else None,
+            }
+            for seen in told.seen_by
+        ],
     }
 
 
@@ -124,4 +131,10 @@ def _answer(told: SampleLineage) -> Iterator[Text]:
 
 def _seen(seen: SeenBy) -> Text:
     text = Text(f"round {seen.round}: {'trained on it' if seen.directly else 'stands on one that was'}")
-    return text.append(", the best", style="bold green") if seen.best else text
+    if seen.best:
+        text.append(", the best", style="bold green")
+    mix = seen.mix
+    if mix is not None and len(mix.sets) > 1:
+        drawn = f"by {mix.by} from {len(mix.sets)} data sets"
+        text.append(f"; {percent(mix.engine_share)} of what was drawn {drawn} were engine data", style="dim")
+    return text

@@ -12,6 +12,7 @@ from dataengine.core.questions import Split
 from dataengine.core.samples import Refusal, Sample
 from dataengine.report.views import RoundView, RunView
 from dataengine.wire.documents import AnalysisDoc, BadCase, decode_lines
+from dataengine.wire.mixes import MixDoc
 from dataengine.wire.samples import decode_refusals, decode_samples
 
 _SHORTEST_PREFIX = 4
@@ -34,12 +35,13 @@ class ShownCase:
 
 @dataclass(frozen=True, slots=True)
 class SeenBy:
-    """A checkpoint that was trained on the sample, or stands on one that was."""
+    """A checkpoint that was trained on the sample, or stands on one that was. `mix` is what it was trained on."""
 
     round: int
     checkpoint: ArtifactRef
     directly: bool
     best: bool
+    mix: MixDoc | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +148,4 @@ def _seen_by(view: RunView, round_: RoundView) -> Iterator[SeenBy]:
         if directly or (parent is not None and parent.digest in seen):
             ref = later.refs["checkpoint"]
             seen.add(ref.digest)
-            yield SeenBy(later.number, ref, directly, later.number == view.best_round)
+            yield SeenBy(later.number, ref, directly, later.number == view.best_round, later.checkpoint.mix)

@@ -162,6 +162,7 @@ def provenance(view: RunView) -> list[tuple[str, Mapping[str, str]]]:
         ("Teacher", _by_value((round_.number, round_.dataset.teacher) for round_ in view.rounds if round_.dataset)),
         ("Answers", _by_value((number, f"{doc.benchmark}, {doc.mode}") for number, doc in evaluations)),
         ("Evaluation code", _by_value((number, doc.code_version) for number, doc in evaluations)),
+        ("Trained on", _by_value((number, doc.mix.told()) for number, doc in checkpoints if doc.mix)),
         ("Training code", _by_value((number, doc.code_version) for number, doc in checkpoints)),
     ]
 

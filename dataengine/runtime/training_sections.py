@@ -86,6 +86,8 @@ class MixSection(Section):
         twice = [name for name, count in Counter(part.name for part in given).items() if count > 1]
         if twice:
             raise ValueError(f"two data sets are called {twice[0]!r}")
+        if any(part.name == ENGINE for part in self.sets):
+            raise ValueError(f"{ENGINE!r} is the engine's own data: give the data set another name")
         if self.by == "ratio" and (not self.engine or any(part.ratio is None for part in given)):
             raise ValueError("by ratio: give each of `sets` and `engine` a `ratio`, and at least one of `engine`")
         if self.by != "ratio" and any(part.ratio is not None for part in given):

@@ -153,16 +153,32 @@ def build_model(
 ) -> LlavaForConditionalGeneration:
     """The model with random weights, drawn from the seed."""
     torch.manual_seed(seed)
-    vision = CLIPVisionConfig(
-        hidden_size=vision_width,
+    config = LlavaConfig(
+        vision_config=_vision(family, vision_width, vision_layers),
+        text_config=_language(tokenizer, width, layers),
+        image_token_index=token_id(tokenizer, "<image>"),
+        vision_feature_layer=-1,
+        vision_feature_select_strategy="default",
+        image_seq_length=family.picture_tokens,
+        tie_word_embeddings=True,
+    )
+    return LlavaForConditionalGeneration(config)
+
+
+def _vision(family: TinyLlava, width: int, layers: int) -> CLIPVisionConfig:
+    return CLIPVisionConfig(
+        hidden_size=width,
         intermediate_size=512,
-        num_hidden_layers=vision_layers,
-        num_attention_heads=vision_width // 32,
+        num_hidden_layers=layers,
+        num_attention_heads=width // 32,
         image_size=family.side,
         patch_size=family.patch,
-        projection_dim=vision_width,
+        projection_dim=width,
     )
-    language = LlamaConfig(
+
+
+def _language(tokenizer: PreTrainedTokenizerBase, width: int, layers: int) -> LlamaConfig:
+    return LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=width,
         intermediate_size=448,
@@ -175,13 +191,3 @@ def build_model(
         eos_token_id=tokenizer.eos_token_id,
         tie_word_embeddings=True,
     )
-    config = LlavaConfig(
-        vision_config=vision,
-        text_config=language,
-        image_token_index=token_id(tokenizer, "<image>"),
-        vision_feature_layer=-1,
-        vision_feature_select_strategy="default",
-        image_seq_length=family.picture_tokens,
-        tie_word_embeddings=True,
-    )
-    return LlavaForConditionalGeneration(config)

@@ -27,6 +27,7 @@ from dataengine.wire.documents import (
     Prediction,
     encode_lines,
 )
+from dataengine.wire.mixes import MixDoc, MixedSet
 from dataengine.wire.samples import encode_refusals, encode_samples
 
 PARTS = 2
@@ -179,6 +180,7 @@ class _Writer:
             parent=self.checkpoints[0] if number else None,
             dataset=self.datasets[-1] if number else None,
             recipe={"rank": 16, "lr": 0.001, "epochs": 4} if number else {},
+            mix=_mix(number) if number else None,
             metrics={"loss": 0.8 / (number + 1)} if number else {},
             samples=facts.BUDGET * number,
             seconds=21.0 + 9 * number if number else 0.0,
@@ -260,3 +262,11 @@ def _bad_case(prediction: Prediction) -> BadCase:
         gold=prediction.gold,
         answered=prediction.read_as,
     )
+
+
+def _mix(number: int) -> MixDoc:
+    """Half the engine's samples of so many rounds, half replay."""
+    size = facts.BUDGET * number
+    names = ("engine", "replay")
+    sets = (MixedSet(name=name, records=size, share=0.5, digest=digest_of(name.encode())) for name in names)
+    return MixDoc(by="size", seed=0, sets=tuple(sets))

@@ -39,6 +39,11 @@ class MixDoc(BaseModel):
         """Changes with any file, form, share, size or seed."""
         return digest_of(canonical_json(self.model_dump(mode="json")))
 
+    @property
+    def engine_share(self) -> float:
+        """The engine's part of what was drawn."""
+        return sum(part.share for part in self.sets if part.name.split(" ")[0] == "engine")
+
     def told(self) -> str:
         """The sets with their shares, in words."""
         return ", ".join(f"{part.name} {part.share:.1%} ({part.records:,} records)" for part in self.sets)

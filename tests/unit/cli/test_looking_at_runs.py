@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.cli.main import app, main
 from dataengine.cli.tables import history_table, run_table
+from dataengine.core.identity import digest_of
 from dataengine.core.questions import Split
 from dataengine.report.lineage import samples_of
 from dataengine.report.reading import read_run
@@ -110,14 +111,20 @@ def test_lineage_is_told_for_people_and_programs(home: Path) -> None:
     assert told["sample"]["sample_id"] == sample.sample_id
     assert [case["question_id"] for case in told["bad_cases"]] == list(sample.lineage.bad_cases)
     assert [seen["round"] for seen in told["seen_by"]] == [1, 2, 3]
+    assert told["seen_by"][0]["mix"]["by"] == "size"
+    assert [part["name"] for part in told["seen_by"][0]["mix"]["sets"]] == ["engine", "replay"]
     text = call("lineage", sample.sample_id, "--run", "made-up", "--home", home).stdout
     assert sample.sample_id in text and sample.instruction in text
+    assert "of what was drawn by size from 2 data sets were engine data" in " ".join(text.split())
 
 
 @pytest.mark.parametrize("kind", ["seed", "llava", "sharegpt", "parquet"])
 def test_export_writes_the_data_with_a_card(home: Path, tmp_path: Path, kind: str) -> None:
     written = call("export", "made-up", "--format", kind, "--out", tmp_path, "--home", home).stdout.split()
     assert all(Path(path).is_file() for path in written)
+    card = (tmp_path / "README.md").read_text()
+    assert "What the run's checkpoints were trained on" in card
+    assert f"replay 50.0%, 120 records, {digest_of(b'replay')}" in card
     assert (tmp_path / "README.md").is_file()
 
 

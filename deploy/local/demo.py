@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from dataengine.cli.progress import shown_progress
@@ -24,14 +25,14 @@ from dataengine.runtime.progress import progress_of
 from dataengine.runtime.runfile import RunFile, read_run_file
 from deploy.local.machine import FOLDER, Machine
 from deploy.local.server import DidNotStartError, MissingToolError
-from deploy.local.services import Services
+from deploy.local.services import NAMES, Services
 
 LOOK_EVERY = 1.0
 
 
-async def until_rested(run: RunFile, services: Services, progress: Progress) -> str:
+async def until_rested(run: RunFile, services: Services, environment: Mapping[str, str], progress: Progress) -> str:
     """Show how far the run is until it rests (returns "") or an event of it is parked (returns the error)."""
-    bus = open_bus(services.environment)
+    bus = open_bus(environment)
     heard = 0.0
     try:
         while True:
@@ -60,21 +61,25 @@ def demo(run_file: Path, machine: Machine, generators: int) -> int:
     """Turn the loop; the exit code."""
     run = read_run_file(run_file)
     machine.up(lambda said: print(said, file=sys.stderr, flush=True))
-    environment = machine.environment()
-    command = [sys.executable, "-m", "dataengine.cli.main"]
-    variables = {**os.environ, **environment}
-    subprocess.run([*command, "prepare"], env=variables, check=True, stdout=subprocess.DEVNULL)
-    services = Services(machine.folder / "services", {**environment, "OMP_NUM_THREADS": "1"}, generators)
+    environments = {name: {**machine.environment(name), "OMP_NUM_THREADS": "1"} for name in NAMES}
+
+    def command(rights: str, *arguments: str, output: int | None = None) -> None:
+        variables = {**os.environ, **machine.environment(rights)}
+        whole = [sys.executable, "-m", "dataengine.cli.main", *arguments]
+        subprocess.run(whole, env=variables, check=True, stdout=output)
+
+    command("", "prepare", output=subprocess.DEVNULL)
+    services = Services(machine.folder / "services", environments, generators)
     began = time.monotonic()
     try:
         services.start()
-        subprocess.run([*command, "publish", "checkpoint-ready", "--run", str(run_file)], env=variables, check=True)
+        command("publisher", "publish", "checkpoint-ready", "--run", str(run_file))
         with shown_progress() as progress:
-            wrong = asyncio.run(until_rested(run, services, progress))
+            wrong = asyncio.run(until_rested(run, services, machine.environment(), progress))
         if wrong:
             print(f"error: {wrong}. See {services.folder} and `dataengine parked list`", file=sys.stderr)
             return 1
-        subprocess.run([*command, "status", run.run], env=variables, check=True)
+        command("reader", "status", run.run)
         print(f"\nOn real servers in {time.monotonic() - began:.0f} s. `make down` stops them.")
         return 0
     finally:

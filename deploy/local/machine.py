@@ -1,7 +1,8 @@
 """Kafka, MinIO, Triton and the local teacher on this machine: `python -m deploy.local.machine up|down|environment`.
 
 `up` starts what is not there and leaves what is, `down` stops it all; data stays in the folder. What runs is written to
-`state.json`, what services need to know to `environment`, both in the folder.
+`state.json`, what commands need to know to `environment`, both in the folder. These are the administrator's settings;
+each service has a user of its own in MinIO, with the least rights (`environment SERVICE` prints its settings).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from dataclasses import asdict, dataclass
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
+from dataengine.adapters.minio_policies import RIGHTS
 from deploy.local import kafka, minio, teacher, triton
 from deploy.local.server import DidNotStartError, MissingToolError, Server, free_port, listens
+from deploy.local.store_users import StoreUsers
 
 FOLDER = Path(".servers")
 BUCKET = "dataengine"
@@ -50,6 +53,7 @@ class Machine:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder.resolve()
+        self.users = StoreUsers(self.folder / "users.json", BUCKET)
 
     def running(self) -> dict[str, Running]:
         """What was started and is still there, by name."""
@@ -67,6 +71,7 @@ class Machine:
             with ThreadPoolExecutor(3) as pool:
                 begun = {name: pool.submit(self._start, name, there, tell) for name in first}
             there |= {name: self._keep(there, future.result()) for name, future in begun.items()}
+            self.users.make(there["minio"].address)
             if "triton" not in there:
                 there["triton"] = self._keep(there, self._start("triton", there, tell))
             self._write_environment(there)
@@ -85,13 +90,15 @@ class Machine:
 
     @property
     def environment_file(self) -> Path:
-        """Lines NAME=VALUE for services and commands."""
+        """Lines NAME=VALUE for commands."""
         return self.folder / "environment"
 
-    def environment(self) -> dict[str, str]:
-        """The same as a mapping. Raises FileNotFoundError before the first `up`."""
+    def environment(self, service: str = "") -> dict[str, str]:
+        """The same as a mapping; with the rights of a `service` (or of another of the policies) if one is named. Raises
+        FileNotFoundError before the first `up`."""
         lines = self.environment_file.read_text().splitlines()
-        return {name: value for name, _, value in (line.partition("=") for line in lines)}
+        variables = {name: value for name, _, value in (line.partition("=") for line in lines)}
+        return {**variables, **self.users.variables(service)} if service else variables
 
     def _start(self, name: str, there: dict[str, Running], tell: Callable[[str], None]) -> Running:
         tell(f"{name}: starting (the first time it is downloaded or built)")
@@ -116,6 +123,7 @@ class Machine:
             return teacher.server(sys.executable, self.folder, port, "--error-rate", "0.05")
         variables = {
             **_store_variables(there["minio"].address),
+            **self.users.variables("student"),
             "DATAENGINE_STUDENT_CACHE": str(self.folder / "student"),
             # who waits for work does not spin
             "OMP_WAIT_POLICY": "passive",
@@ -172,13 +180,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("up", "down", "environment"))
     parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("service", nargs="?", default="", choices=("", *RIGHTS), help="whose environment")
     given = parser.parse_args()
     machine = Machine(given.folder)
     if given.what == "down":
         print(f"stopped {', '.join(machine.down()) or 'nothing: nothing ran'}")
         return
     if given.what == "environment":
-        print(machine.environment_file.read_text(), end="")
+        print("".join(f"{name}={value}\n" for name, value in machine.environment(given.service).items()), end="")
         return
     try:
         there = machine.up(lambda said: print(said, file=sys.stderr, flush=True))
@@ -186,7 +195,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     for name, one in there.items():
         print(f"{name:<8} {one.address:<28} pid {one.pid}")
-    print(f"settings for services and commands: {machine.environment_file}")
+    print(f"settings for commands: {machine.environment_file}")
 
 
 if __name__ == "__main__":

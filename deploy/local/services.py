@@ -37,10 +37,11 @@ def service(
 
 @dataclass(slots=True)
 class Services:
-    """All four, with so many generators. What ends by itself is started again, as a cluster would."""
+    """All four, with so many generators, each in the environment of its service. What ends by itself is started again,
+    as a cluster would."""
 
     folder: Path
-    environment: Mapping[str, str]
+    environments: Mapping[str, Mapping[str, str]]
     generators: int = 2
     processes: list[Server] = field(default_factory=list)
 
@@ -48,7 +49,7 @@ class Services:
         """Start them all, and wait until each listens."""
         for name in NAMES:
             for number in range(self.generators if name == "generator" else 1):
-                self.processes.append(service(name, self.folder, self.environment, number))
+                self.processes.append(service(name, self.folder, self.environments[name], number))
         for process in self.processes:
             process.start()
 

@@ -24,11 +24,12 @@ RUN = Path("/run/dataengine-cluster")
 SOCKET = RUN / "containerd.sock"
 PODS = "10.244.0.0/24"
 _NAMESPACE = "k8s.io"
+_OTHER_SNAPSHOTTERS = ("btrfs", "zfs", "devmapper", "aufs")
 _SETTINGS = """version = 2
 root = "{root}"
 state = "{run}/state"
 oom_score = 0
-disabled_plugins = ["btrfs", "zfs", "devmapper", "aufs"]
+disabled_plugins = [{disabled}]
 [grpc]
   address = "{socket}"
 [plugins."io.containerd.grpc.v1.cri"]
@@ -52,11 +53,9 @@ def server(folder: Path) -> Server:
     RUN.mkdir(exist_ok=True)
     (folder / "cni" / "pods.conflist").write_text(json.dumps(_network(folder)))
     settings = folder / "containerd.toml"
-    settings.write_text(
-        _SETTINGS.format(
-            root=cache_folder("containerd"), run=RUN, socket=SOCKET, pause=PAUSE, plugins=plugins, folder=folder
-        )
-    )
+    disabled = ", ".join(f'"io.containerd.snapshotter.v1.{name}"' for name in _OTHER_SNAPSHOTTERS)
+    places = {"root": cache_folder("containerd"), "run": RUN, "socket": SOCKET, "plugins": plugins, "folder": folder}
+    settings.write_text(_SETTINGS.format(**places, pause=PAUSE, disabled=disabled))
     command = [containerd, "--config", str(settings)]
     return Server("containerd", str(SOCKET), command, folder / "containerd.log", _answers, {})
 

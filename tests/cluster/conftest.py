@@ -11,7 +11,7 @@ import pytest
 from deploy.cluster.__main__ import FOLDER
 from deploy.cluster.node import Node
 from deploy.local.images import PROJECT
-from tests.chaos.runs import embedded_numbers
+from tests.chaos.runs import embedded_outcome
 from tests.cluster.release import Release
 from tests.small_run import BASE, make_world, run_file
 
@@ -34,7 +34,7 @@ def small_world(node: Node) -> Path:
 
 @pytest.fixture(scope="session")
 def expected(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    return embedded_numbers(tmp_path_factory.mktemp("home"), small_world, "embedded")
+    return embedded_outcome(tmp_path_factory.mktemp("home"), small_world, "embedded").numbers
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 FROM localhost/dataengine-torch
 ARG VERSION
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --target /tmp/wheel --no-deps --disable-pip-version-check nvidia-pytriton==${VERSION} && \
-    mv /tmp/wheel/pytriton/tritonserver /opt/tritonserver && rm -rf /tmp/wheel && \
-    cp /opt/tritonserver/python_backend_stubs/3.11/triton_python_backend_stub /opt/tritonserver/backends/python/
+    pip install --target /opt/wheel --no-deps --disable-pip-version-check nvidia-pytriton==${VERSION}
+# links: server and stub find the wheel's libraries from where they really lie
+RUN ln -s /opt/wheel/pytriton/tritonserver /opt/tritonserver && \
+    ln -s /opt/tritonserver/python_backend_stubs/3.11/triton_python_backend_stub /opt/tritonserver/backends/python/
 ENV PATH=/opt/tritonserver/bin:$PATH

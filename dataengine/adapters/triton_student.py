@@ -77,8 +77,11 @@ class TritonStudent:
                 if tasks:
                     await asyncio.wait(tasks)
                 watching.cancel()
-        except* DataEngineError as errors:
-            raise _first(errors) from None
+        except BaseExceptionGroup as errors:  # not except*: Python 3.11.2 makes a group of what is raised in one
+            ours, others = errors.split(DataEngineError)
+            if ours is None or others is not None:
+                raise
+            raise _first(ours) from None
         return [task.result() for task in tasks]
 
     async def _watch(self) -> None:

@@ -100,16 +100,21 @@ def run(job: TrainingJob, stop: threading.Event) -> None:
     logging.disable_progress_bar()
     if job.threads:
         torch.set_num_threads(job.threads)
-    train(
-        family(job.family),
-        job.base,
-        job.lesson(),
-        job.recipe,
-        job.out,
-        previous=job.previous_adapter,
-        progress=(lambda p: _tell(p.step, p.steps, p.loss)) if os.environ.get("RANK", "0") == "0" else _say_nothing,
-        cancelled=stop.is_set,
-    )
+    try:
+        train(
+            family(job.family),
+            job.base,
+            job.lesson(),
+            job.recipe,
+            job.out,
+            previous=job.previous_adapter,
+            progress=(lambda p: _tell(p.step, p.steps, p.loss)) if os.environ.get("RANK", "0") == "0" else _say_nothing,
+            cancelled=stop.is_set,
+        )
+    finally:
+        if torch.distributed.is_initialized():
+            # its threads must be gone before the interpreter is: one that still answers then aborts the process
+            torch.distributed.destroy_process_group()
 
 
 def _say_nothing(_: object) -> None:

@@ -109,6 +109,6 @@ def base_data(folder: Path, name: str, answers: Sequence[str]) -> dict[str, obje
     return {"name": name, "data": str(folder / f"{name}.json")}
 
 
-def by_ratio(folder: Path, ratio: float = 3, answers: Sequence[str] = ("a dog", "a cat")) -> dict[str, object]:
+def pets_by_ratio(folder: Path, ratio: float = 3, answers: Sequence[str] = ("a dog", "a cat")) -> dict[str, object]:
     engine = [{"form": form, "ratio": 40, "batch_size": 6} for form in ("direct", "choice", "permuted-choice")]
     return {"mix": {"by": "ratio", "engine": engine, "sets": [{**base_data(folder, "pets", answers), "ratio": ratio}]}}

@@ -15,7 +15,7 @@ from dataengine.testing.pictures import noisy_picture
 from services.trainer.handler import TrainingFailed
 from services.trainer.job import TrainingJob
 from services.trainer.record_files import RecordFile
-from tests.unit.trainer.shop import Shop, base_data, by_ratio
+from tests.unit.trainer.shop import Shop, base_data, pets_by_ratio
 
 
 async def test_the_adapter_is_put_in_the_store_and_described(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ async def test_a_job_that_found_the_disk_full_is_tried_until_there_is_room(tmp_p
 
 
 async def test_a_mix_gives_the_job_a_file_for_each_data_set_and_form(tmp_path: Path) -> None:
-    shop = Shop(tmp_path, by_ratio(tmp_path))
+    shop = Shop(tmp_path, pets_by_ratio(tmp_path))
     checkpoint = await shop.train()
     given = json.loads(shop.jobs.specs[-1].document)
     assert "records" not in given and given["mix"]["by"] == "ratio"
@@ -128,7 +128,7 @@ async def test_each_round_may_be_a_data_set_of_its_own(tmp_path: Path) -> None:
 
 async def test_a_data_set_that_has_changed_is_another_job_under_the_same_run_file(tmp_path: Path) -> None:
     async def name(answers: Sequence[str]) -> str:
-        shop = Shop(tmp_path, by_ratio(tmp_path, answers=answers))
+        shop = Shop(tmp_path, pets_by_ratio(tmp_path, answers=answers))
         await shop.train()
         return shop.jobs.specs[-1].name
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.trainer.material import RoundSamples, material_of
-from tests.unit.trainer.shop import by_ratio, run_of, sample
+from tests.unit.trainer.shop import pets_by_ratio, run_of, sample
 
 
 def test_a_mix_is_known_by_files_ratios_forms_sizes_and_seed(tmp_path: Path) -> None:
@@ -17,15 +17,15 @@ def test_a_mix_is_known_by_files_ratios_forms_sizes_and_seed(tmp_path: Path) -> 
         rounds = [RoundSamples(1, "0" * 64, [sample(n, 1) for n in range(3)])]
         return material_of(run, rounds, 0, seed, tmp_path / "work").doc.digest
 
-    known = by_ratio(tmp_path)
-    digests = [digest(known), digest(known, seed=1), digest(by_ratio(tmp_path, ratio=4))]
+    known = pets_by_ratio(tmp_path)
+    digests = [digest(known), digest(known, seed=1), digest(pets_by_ratio(tmp_path, ratio=4))]
     section = run_of(known).training.model_dump(mode="json")["mix"]
     digests.append(digest({"mix": {**section, "engine": section["engine"][:2]}}))
     digests.append(digest({"mix": {**section, "sets": [{**section["sets"][0], "batch_size": 9}]}}))
     digests.append(digest({"mix": {**section, "sets": [{**section["sets"][0], "form": "choice"}]}}))
-    digests.append(digest(by_ratio(tmp_path, answers=["a dog", "a bird"])))
+    digests.append(digest(pets_by_ratio(tmp_path, answers=["a dog", "a bird"])))
     assert len(set(digests)) == len(digests)
-    assert digest(by_ratio(tmp_path)) == digests[0]
+    assert digest(pets_by_ratio(tmp_path)) == digests[0]
 
 
 @pytest.mark.parametrize(

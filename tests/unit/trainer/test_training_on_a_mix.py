@@ -16,9 +16,11 @@ from safetensors.torch import load_file
 
 from dataengine.adapters.directory import DirectoryStore
 from dataengine.core.errors import Cancelled, InputError
-from dataengine.core.ports import JobSpec
+from dataengine.core.ports import JobResult, JobSpec
 from dataengine.student.tiny_llava import TinyLlava
+from dataengine.testing.fake_jobs import FakeJobs
 from deploy.local.server import free_port
+from services.trainer.job import TrainingJob
 from services.trainer.lessons import PreparedLessons, Reader, ReadLessons
 from services.trainer.mix import DataSet, DrawnBatches, Mix, by_ratio
 from services.trainer.parcel import TrainingParcels, open_parcel
@@ -27,6 +29,7 @@ from services.trainer.record_files import RecordFile, write_records
 from services.trainer.records import TrainingRecord
 from services.trainer.training import Trained, train
 from tests.unit import micro_student
+from tests.unit.trainer.shop import Shop, pets_by_ratio
 
 RATIOS = {"red": 1.0, "green": 2.0, "text": 1.0}
 RECIPE = Recipe(
@@ -185,6 +188,23 @@ def test_two_processes_learn_what_one_learns_from_the_same_steps(base: Path, mix
     other = run_job(specification(base, mix, tmp_path / "other", **exact, batch_size=4, seed=8), 1)
     differs = load_file(other / "adapter" / "adapter_model.safetensors")
     assert not all(torch.allclose(mine[name], differs[name], atol=2e-3) for name in mine)
+
+
+async def test_a_round_s_mix_is_trained_on_from_the_run_file_to_the_checkpoint(base: Path, tmp_path: Path) -> None:
+    def really(spec: JobSpec) -> JobResult:
+        job = TrainingJob.model_validate_json(spec.document)
+        train(TinyLlava(), base, job.lesson(), job.recipe, job.out)
+        (spec.folder / "job.json").write_bytes(spec.document)
+        return JobResult(0, "")
+
+    steps = {"epochs": [1, 2], "iterations_per_epoch": 5, "batch_size": 2, "rank": 2}
+    shop = Shop(tmp_path, {**pets_by_ratio(tmp_path, ratio=60), "recipe": steps}, FakeJobs(really))
+    checkpoint = await shop.train()  # of round 2
+    assert checkpoint.metrics["steps"] == 10
+    metrics = json.loads((shop.jobs.specs[-1].folder / "out" / "metrics.json").read_text())
+    assert checkpoint.mix is not None
+    assert metrics["drawn"].keys() == {part.name for part in checkpoint.mix.sets}
+    assert sum(metrics["drawn"].values()) == 10
 
 
 def test_a_mix_travels_to_a_machine_that_shares_only_the_store(base: Path, mix: Mix, tmp_path: Path) -> None:

@@ -27,15 +27,16 @@ def expected(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = tmp_path_factory.mktemp("cluster")
     disks = [disk for disk in (SmallDisk(folder / "minio"), SmallDisk(folder / "work")) if disk.mount() is None]
+    cluster = None
     try:
         cluster = Cluster(folder, brokers=3)
-    except MissingToolError as error:
-        pytest.skip(str(error))
-    try:
         cluster.start_servers()
         yield cluster
+    except MissingToolError as error:
+        pytest.skip(str(error))
     finally:
-        cluster.stop()
+        if cluster is not None:
+            cluster.stop()
         for disk in disks:
             disk.unmount()
 

@@ -12,7 +12,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -160,7 +160,8 @@ def _open_lesson(ball: Path, folder: Path, records: Sequence[str]) -> None:
     """Unpack the tar ball; the paths of packed pictures are made absolute."""
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(ball) as tar:
-        tar.extractall(folder, filter="data")
+        for member in tar:  # extractall has its filters only since Python 3.11.4
+            _extract(tar, member, folder)
     for path in map(Path, records):
         packed = path.rename(path.with_suffix(".packed"))
         with packed.open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as placed:
@@ -169,6 +170,17 @@ def _open_lesson(ball: Path, folder: Path, records: Sequence[str]) -> None:
                 picture = record["picture"] and str(folder / record["picture"])  # an absolute one stays as it is
                 placed.write(json.dumps({**record, "picture": picture}) + "\n")
         packed.unlink()
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """One file, and only below `folder`. Raises ContractError for anything else."""
+    content, inner = tar.extractfile(member) if member.isfile() else None, PurePosixPath(member.name)
+    if content is None or inner.is_absolute() or ".." in inner.parts:
+        raise ContractError(f"has a member that is no file of it: {member.name}", where="parcel")
+    target = folder / inner
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as file:
+        shutil.copyfileobj(content, file)
 
 
 def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:

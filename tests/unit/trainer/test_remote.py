@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ContractError, InputError
 from dataengine.testing.memory_store import MemoryStore
 from services.trainer import training
-from services.trainer.parcel import TrainingParcels, open_parcel
+from services.trainer.parcel import TrainingParcel, TrainingParcels, open_parcel
 from services.trainer.recipe import Recipe
 from services.trainer.remote import KEPT_CHECKPOINTS, JobSettings, Shipping, main, training_command
 from tests.unit.trainer.lessons_elsewhere import Lesson, elsewhere, here, out_of, pack, weights
@@ -101,6 +102,23 @@ def test_a_record_without_a_picture_travels_too(lesson: Lesson, tmp_path: Path) 
 def test_a_document_that_is_no_parcel_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ContractError, match="no training parcel"):
         open_parcel(MemoryStore(), b"{}", tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["above", "link"])
+def test_a_tar_ball_that_reaches_out_of_its_folder_is_refused(lesson: Lesson, tmp_path: Path, kind: str) -> None:
+    store, ball = DirectoryStore(tmp_path / "store"), tmp_path / "lesson.tar"
+    key, _ = pack(store, lesson.spec("reaching"))
+    packed = store.find(key)
+    assert packed is not None
+    with tarfile.open(ball, "w") as tar:
+        member = tarfile.TarInfo("../escaped" if kind == "above" else "link")
+        if kind == "link":
+            member.type, member.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(member)
+    changed = TrainingParcel.load(store, packed).model_copy(update={"lesson": store.put_file("ball.tar", ball)})
+    with pytest.raises(ContractError, match="no file of it"):
+        open_parcel(store, changed.encode(), tmp_path / "machine" / "inner")
+    assert not list((tmp_path / "machine").rglob("escaped"))
 
 
 def test_killed_and_gone_on_with_elsewhere_it_ends_with_the_same_weights(lesson: Lesson, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -46,8 +47,10 @@ def release(node: Node) -> Iterator[Release]:
     release.helm("uninstall", "loop", "--wait")
 
 
-def run_on_cluster(world: Path, name: str) -> str:
-    """A run file on the small world with the cluster's teacher, as a Pod names it."""
-    path = run_file(world, world, name, TEACHER)
+def publish_run(release: Release, world: Path, name: str) -> str:
+    """Begin a run on the small world with the cluster's teacher; its name, which no earlier run has."""
+    run = f"{name}-{uuid4().hex[:6]}"
+    path = run_file(world, world, run, TEACHER)
     path.write_text(path.read_text().replace(str(world), "/data/small").replace(str(BASE), "/data/base"))
-    return f"/data/small/{path.name}"
+    release.command("publish", "checkpoint-ready", "--run", f"/data/small/{path.name}")
+    return run

@@ -14,6 +14,8 @@ from deploy.local.kubernetes_build import tools
 
 NAMESPACE = "team"
 RELEASE = "loop"
+TRAINING = "app.kubernetes.io/name=dataengine-training"
+"""What selects training Jobs and their Pods."""
 _READ_ALL = """
 import asyncio, json
 from dataengine.core.events import TOPICS
@@ -57,8 +59,7 @@ class Release:
 
     def training_pods(self) -> list[str]:
         """Names of the Pods of training Jobs that run now."""
-        label = "app.kubernetes.io/name=dataengine-training"
-        listed = self.node.objects("pods", "--namespace", NAMESPACE, "--selector", label)
+        listed = self.node.objects("pods", "--namespace", NAMESPACE, "--selector", TRAINING)
         return [one["metadata"]["name"] for one in listed if one["status"]["phase"] == "Running"]
 
     def kill(self, *pods: str) -> None:

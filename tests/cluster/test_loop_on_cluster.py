@@ -11,8 +11,8 @@ import pytest
 
 from deploy.cluster.node import Node
 from tests.chaos.cluster import numbers
-from tests.cluster.conftest import run_on_cluster
-from tests.cluster.release import Release
+from tests.cluster.conftest import publish_run
+from tests.cluster.release import TRAINING, Release
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 SERVICES = ("evaluator", "analyzer", "generator", "trainer")
@@ -58,19 +58,19 @@ def test_helm_test_finds_every_engine_well(release: Release) -> None:
 def test_one_published_event_turns_the_loop_to_the_embedded_numbers(
     release: Release, small_world: Path, expected: list[dict[str, Any]]
 ) -> None:
-    release.command("publish", "checkpoint-ready", "--run", run_on_cluster(small_world, "calm"))
-    told = until_rested(release, "calm")
-    check_invariants(release, "calm")
+    run = publish_run(release, small_world, "calm")
+    told = until_rested(release, run)
+    check_invariants(release, run)
     assert numbers(told) == expected
-    jobs = release.node.objects("jobs", "--namespace", "team")
+    jobs = release.node.objects("jobs", "--namespace", "team", "--selector", TRAINING)
     assert len([one for one in jobs if one["status"].get("succeeded")]) == len(told["rounds"]) - 1
 
 
 def test_disturbed_in_every_way_it_ends_with_the_same_numbers(
     release: Release, node: Node, small_world: Path, expected: list[dict[str, Any]]
 ) -> None:
-    release.command("publish", "checkpoint-ready", "--run", run_on_cluster(small_world, "disturbed"))
-    until(lambda: release.status("disturbed").get("rounds"), "a first evaluation")
+    run = publish_run(release, small_world, "disturbed")
+    until(lambda: release.status(run).get("rounds"), "a first evaluation")
 
     release.kubectl("scale", "deployment/loop-dataengine-generator", "--replicas=4")
     release.kill(release.pods("evaluator")[0], release.pods("analyzer")[0], release.pods("generator")[0])
@@ -84,7 +84,7 @@ def test_disturbed_in_every_way_it_ends_with_the_same_numbers(
     for service in SERVICES:
         release.kill(*release.pods(service))
 
-    told = until_rested(release, "disturbed")
-    check_invariants(release, "disturbed")
+    told = until_rested(release, run)
+    check_invariants(release, run)
     assert numbers(told) == expected
     release.helm("test", "loop")

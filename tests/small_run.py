@@ -31,7 +31,7 @@ def run_file(
 ) -> Path:
     """A run on the small world, with the embedded teacher or the one behind an address, which each generator asks
     `concurrency` things at once, and waits for an answer for `timeout` seconds."""
-    teacher: dict[str, Any] = {"error_rate": 0.1}
+    teacher: dict[str, Any] = {"error_rate": 0.05}
     if teacher_address:
         teacher = {"kind": "openai", "model": "annotations", "base_url": teacher_address}
         teacher |= {"api_key_env": "LOCAL_TEACHER_KEY", "concurrency": concurrency, "timeout": timeout}

@@ -32,7 +32,7 @@ class Cluster:
         self,
         folder: Path,
         generators: int = 2,
-        teacher_options: tuple[str, ...] = ("--error-rate", "0.1"),
+        teacher_options: tuple[str, ...] = ("--error-rate", "0.05"),
         brokers: int = 1,
     ) -> None:
         self.folder = folder

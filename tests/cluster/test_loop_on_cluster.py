@@ -28,7 +28,8 @@ def until(condition: Callable[[], object], what: str, patience: float = PATIENCE
 
 def until_rested(release: Release, run: str) -> dict[str, Any]:
     """Its status. Fails if something of it is parked, or if nothing changes for PATIENCE_SECONDS."""
-    end, before = time.monotonic() + PATIENCE_SECONDS, {}
+    end = time.monotonic() + PATIENCE_SECONDS
+    before: dict[str, Any] = {}
     while time.monotonic() < end:
         told = release.status(run)
         if told and told != before:

@@ -80,8 +80,9 @@ def test_disturbed_in_every_way_it_ends_with_the_same_numbers(
     node.processes.kill("kubelet")
     node.start_kubelet()
     release.kubectl("scale", "deployment/loop-dataengine-generator", "--replicas=1")
-    release.change("upgrade", "--set", "settings.log_level=debug")
-    release.helm("rollback", "loop", "1", "--wait")
+    # who scaled by hand owns the number of replicas now
+    release.change("upgrade", "--force-conflicts", "--set", "settings.log_level=debug")
+    release.helm("rollback", "loop", "1", "--wait", "--force-conflicts")
     for service in SERVICES:
         release.kill(*release.pods(service))
 

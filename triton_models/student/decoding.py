@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase, StopStringCriteria
 
 from dataengine.student.encoding import IGNORED, padded
 from dataengine.student.family import Family, embed
@@ -54,6 +55,13 @@ def _pad(tokenizer: PreTrainedTokenizerBase) -> int:
     return cast(int, tokenizer.pad_token_id)
 
 
+@lru_cache(maxsize=8)
+def _ending(tokenizer: PreTrainedTokenizerBase, end: str) -> StopStringCriteria | None:
+    """Which rows of ids have just said a text that ends answers, however it falls into tokens; None: it is the end
+    token, which is seen without."""
+    return None if end == tokenizer.eos_token else StopStringCriteria(tokenizer, [end])
+
+
 def generate(
     model: PreTrainedModel,
     family: Family,
@@ -62,7 +70,12 @@ def generate(
     prompts: Sequence[Prompt],
     max_tokens: int,
 ) -> list[str]:
-    """Greedy answers of at most ``max_tokens`` tokens, raw text without special tokens, up to the family's end."""
+    """Greedy answers of at most ``max_tokens`` tokens, raw text without special tokens, up to the family's end.
+
+    A row is done with its end token or once it has said the family's end as text; nothing more is computed when all
+    rows are done.
+    """
+    ending = _ending(tokenizer, family.answer_end)
     filled = _fill(model, family, tokenizer, seen, prompts)
     mask, end = filled.mask, cast(int, tokenizer.eos_token_id)
     out = _forward(model, filled.embeddings, mask, filled.positions, None)
@@ -73,6 +86,8 @@ def generate(
         token = out.logits[:, -1].argmax(-1).masked_fill(done, _pad(tokenizer))
         said.append(token)
         done |= token == end
+        if ending is not None:
+            done |= ending(torch.stack(said, 1), None)
         if bool(done.all()) or step + 1 == max_tokens:
             break
         position = position + 1

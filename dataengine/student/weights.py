@@ -148,13 +148,16 @@ def _whole(
 
 @contextmanager
 def _no_report() -> Iterator[None]:
-    """transformers logs a table of what does not fit; here that is the error's text."""
-    before = logging.get_verbosity()
+    """transformers logs a table of what does not fit, which here is the error's text, and draws a bar."""
+    before, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if bar:
+            logging.enable_progress_bar()
 
 
 def merged(

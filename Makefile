@@ -39,7 +39,7 @@ cluster-up: setup    ## A real single-node Kubernetes with Kafka, MinIO and a te
 	@$(BIN)/python -m deploy.cluster up
 
 cluster-test: setup  ## Bring it up, turn the loop on it under faults, take it down
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m deploy.cluster test
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m deploy.cluster $(OR_SKIP) test
 
 cluster-down: setup  ## Take it down; nothing is left but images in the cache
 	@$(BIN)/python -m deploy.cluster down

@@ -1,8 +1,10 @@
 """Kafka, MinIO, Triton and the local teacher on this machine: `python -m deploy.local.machine up|down|environment`.
 
-`up` starts what is not there and leaves what is, `down` stops it all; data stays in the folder. What runs is written to
-`state.json`, what commands need to know to `environment`, both in the folder. These are the administrator's settings;
-each service has a user of its own in MinIO, with the least rights (`environment SERVICE` prints its settings).
+`up` starts what is not there and leaves what is, `down` stops it all; data stays. They are containers where a container
+engine with compose answers, else processes built here; DATAENGINE_LOCAL=processes or =containers decides it, `up
+--processes` too. What runs is written to `state.json` (of `containers/`, if they are), what commands need to know to
+`environment`, all in the folder. These are the administrator's settings; each service has a user of its own in MinIO,
+with the least rights (`environment SERVICE` prints its settings).
 """
 
 from __future__ import annotations
@@ -22,10 +24,13 @@ from pathlib import Path
 
 from dataengine.adapters.minio_policies import RIGHTS
 from deploy.local import kafka, minio, teacher, triton
+from deploy.local.compose import Containers, Engine, find_engine
 from deploy.local.server import DidNotStartError, MissingToolError, Server, free_port, listens
 from deploy.local.store_users import StoreUsers
 
 FOLDER = Path(".servers")
+CHOICE = "DATAENGINE_LOCAL"
+WAYS = ("processes", "containers")
 BUCKET = "dataengine"
 PORTS = {"kafka": 19092, "minio": 19000, "triton": 18001, "teacher": 18008}
 """Where the servers listen if nobody else does."""
@@ -33,7 +38,7 @@ PORTS = {"kafka": 19092, "minio": 19000, "triton": 18001, "teacher": 18008}
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One server that was started: where clients reach it, and the id of its process."""
+    """One server that was started: where clients reach it, and the id of its process; 0 if it is a container."""
 
     name: str
     address: str
@@ -53,7 +58,13 @@ class Machine:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder.resolve()
-        self.users = StoreUsers(self.folder / "users.json", BUCKET)
+        self.containers = Containers(self.folder / "containers")
+
+    @property
+    def users(self) -> StoreUsers:
+        """Those of the MinIO that was brought up last."""
+        owner = self.containers if self.containers.started else self
+        return StoreUsers(owner.folder / "users.json", BUCKET)
 
     def running(self) -> dict[str, Running]:
         """What was started and is still there, by name."""
@@ -63,30 +74,79 @@ class Machine:
         started = [Running(**entry) for entry in json.loads(state.read_text())]
         return {one.name: one for one in started if one.alive}
 
-    def up(self, tell: Callable[[str], None]) -> dict[str, Running]:
+    def up(self, tell: Callable[[str], None], processes: bool = False) -> dict[str, Running]:
         """Start what is not there. Raises MissingToolError or DidNotStartError; what did start goes on then."""
         with self._alone():
-            there = self.running()
-            first = [name for name in ("kafka", "minio", "teacher") if name not in there]
-            with ThreadPoolExecutor(3) as pool:
-                begun = {name: pool.submit(self._start, name, there, tell) for name in first}
-            there |= {name: self._keep(there, future.result()) for name, future in begun.items()}
-            self.users.make(there["minio"].address)
-            if "triton" not in there:
-                there["triton"] = self._keep(there, self._start("triton", there, tell))
+            way = "processes" if processes else os.environ.get(CHOICE, "")
+            if way not in ("", *WAYS):
+                raise MissingToolError(f"{CHOICE}={way} is neither of {', '.join(WAYS)}")
+            there = self._up_containers(way, tell) or self._up_processes(tell)
             self._write_environment(there)
             return there
+
+    def _up_containers(self, way: str, tell: Callable[[str], None]) -> dict[str, Running]:
+        """Nothing if they are to be processes."""
+        if self.containers.started:
+            if way == "processes":
+                raise DidNotStartError("containers run here; `make down` stops them, then processes can be started")
+            tell(f"containers, by {self.containers.engine.name}, as before")
+            return self._start_containers(self.containers.engine, tell)
+        if way == "processes" or self.running():
+            return {}
+        engine = find_engine()
+        if engine is None:
+            if way == "containers":
+                raise MissingToolError("no container engine answers: docker compose, podman compose or podman-compose")
+            tell("local builds: no container engine with compose answers")
+            return {}
+        tell(f"containers, by {engine.name}; {CHOICE}=processes would build them here instead")
+        try:
+            return self._start_containers(engine, tell)
+        except (MissingToolError, DidNotStartError) as error:
+            if self.containers.started:
+                self.containers.down()
+            if way == "containers":
+                raise
+            tell(f"local builds: {engine.name} answers, but {error}")
+            return {}
+
+    def _start_containers(self, engine: Engine, tell: Callable[[str], None]) -> dict[str, Running]:
+        """Triton last: it logs in at the store as a user that is made there."""
+        if not self.containers.ready:
+            self.containers.begin(engine, tell)
+            if self.containers.store_is_new:
+                self.users.file.unlink(missing_ok=True)
+            self.containers.start(("kafka", "minio", "teacher"), tell)
+            self.users.make(self.containers.addresses["minio"])
+            student = self.users.variables("student")
+            key, secret = student["DATAENGINE_S3_ACCESS_KEY"], student["DATAENGINE_S3_SECRET_KEY"]
+            self.containers.start(("triton",), tell, STUDENT_ACCESS_KEY=key, STUDENT_SECRET_KEY=secret)
+        return {name: Running(name, address, 0) for name, address in self.containers.addresses.items()}
+
+    def _up_processes(self, tell: Callable[[str], None]) -> dict[str, Running]:
+        there = self.running()
+        first = [name for name in ("kafka", "minio", "teacher") if name not in there]
+        with ThreadPoolExecutor(3) as pool:
+            begun = {name: pool.submit(self._start, name, there, tell) for name in first}
+        there |= {name: self._keep(there, future.result()) for name, future in begun.items()}
+        self.users.make(there["minio"].address)
+        if "triton" not in there:
+            there["triton"] = self._keep(there, self._start("triton", there, tell))
+        return there
 
     def down(self) -> list[str]:
         """Stop what runs; data stays. Names what was stopped."""
         with self._alone():
             there = self.running()
+            stopped = [*there, *(self.containers.addresses if self.containers.started else ())]
+            if self.containers.started:
+                self.containers.down()
             for one in there.values():
                 _stop(one)
             if "triton" in there:
                 triton.forget_shared_memory()
             (self.folder / "state.json").unlink(missing_ok=True)
-            return list(there)
+            return stopped
 
     @property
     def environment_file(self) -> Path:
@@ -181,20 +241,24 @@ def main() -> None:
     parser.add_argument("what", choices=("up", "down", "environment"))
     parser.add_argument("--folder", type=Path, default=FOLDER)
     parser.add_argument("service", nargs="?", default="", choices=("", *RIGHTS), help="whose environment")
+    parser.add_argument("--processes", action="store_true", help="local builds even where a container engine answers")
     given = parser.parse_args()
     machine = Machine(given.folder)
     if given.what == "down":
-        print(f"stopped {', '.join(machine.down()) or 'nothing: nothing ran'}")
+        try:
+            print(f"stopped {', '.join(machine.down()) or 'nothing: nothing ran'}")
+        except DidNotStartError as error:
+            sys.exit(f"error: {error}")
         return
     if given.what == "environment":
         print("".join(f"{name}={value}\n" for name, value in machine.environment(given.service).items()), end="")
         return
     try:
-        there = machine.up(lambda said: print(said, file=sys.stderr, flush=True))
+        there = machine.up(lambda said: print(said, file=sys.stderr, flush=True), given.processes)
     except (MissingToolError, DidNotStartError) as error:
         sys.exit(f"error: {error}")
     for name, one in there.items():
-        print(f"{name:<8} {one.address:<28} pid {one.pid}")
+        print(f"{name:<8} {one.address:<28} {f'pid {one.pid}' if one.pid else 'container'}")
     print(f"settings for commands: {machine.environment_file}")
 
 

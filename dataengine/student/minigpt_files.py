@@ -7,6 +7,9 @@ In one folder (links will do), each ``.pth`` also as ``.bin`` or ``.safetensors`
     qformer.pth       first generation only: BLIP-2's file, with the Q-Former, its queries, and the norm after the tower
     checkpoint.pth    what a training stage saved: the projector, and LoRA, which is merged on loading
 
+A stage that keeps the projector frozen, as the first generation's, saves LoRA alone: its checkpoint.pth then lies
+beside the file with the projector, under the name that this was released with (pretrained_minigpt4_7b.pth).
+
 Loading follows the authors in what it passes over: blocks of the tower beyond its depth, the Q-Former's text branch,
 buffers. Anything else that has no place is an error.
 """
@@ -35,7 +38,7 @@ _TOWER = ("cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.0.mlp.fc1
 _QUERIES = ("query_tokens", "Qformer.bert.encoder.layer.0.intermediate_query.dense.bias")
 _TEXT_BRANCH = re.compile(r"encoder\.layer\.\d+\.(intermediate|output)\.|embeddings\.(word|position)_embeddings\.")
 _CHECKPOINTS = ("checkpoint", "minigptv2_checkpoint", "pretrained_minigpt4_7b", "prerained_minigpt4_7b")
-"""Names under which checkpoints were released; the misspelt one is real."""
+"""Names under which checkpoints were released; the misspelt one is real. Earlier ones are laid over later ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def read_authors(
     if (blip2 is None) == (shape.neighbours == 1):
         raise ValueError(f"{base}: this family {'needs a' if blip2 is None else 'has no'} Q-Former (qformer.pth)")
     queries = _with(_QUERIES, blip2, device) if blip2 is not None else {}
-    stage = _stage(read_weights(_file(base, _CHECKPOINTS), device))
+    stage = _stages(base, device)
     config = _configuration(base, shape, tower, queries)
     norm = {name: value for name, value in {**queries, **stage}.items() if name.startswith("ln_vision.")}
     weights = _tower(tower, shape) | _after_tower(norm, tower["cls_token"].shape[-1]) | _qformer({**queries, **stage})
@@ -95,6 +98,17 @@ def _with(needed: tuple[str, ...], path: Path, device: str) -> Weights:
     if missing:
         raise ValueError(f"{path}: is not the file of that name: there is no {missing[0]}")
     return weights
+
+
+def _stages(base: Path, device: str) -> Weights:
+    """What all stages saved, the last one's on top, as the authors load one after the other."""
+    files = [path for name in reversed(_CHECKPOINTS) if (path := find_weights(base, (name,))) is not None]
+    if not files:
+        raise FileNotFoundError(f"{base}: there is no {_CHECKPOINTS[0]}.pth")
+    held: Weights = {}
+    for path in files:
+        held |= _stage(read_weights(path, device))
+    return held
 
 
 def _stored(name: str) -> bool:
@@ -211,7 +225,7 @@ def _qformer(theirs: Mapping[str, torch.Tensor]) -> Weights:
 
 
 def adapter_from_authors(checkpoint: Path, out: Path, lora_alpha: float) -> Path:
-    """Write a stage's checkpoint (LoRA and projector) as an adapter that training goes on from.
+    """Write a stage's checkpoint (LoRA, and the projector where the stage trained it) as an adapter to go on from.
 
     Go on from a base folder whose checkpoint holds the projector only; else its LoRA would be there twice. Raises
     OSError, ValueError.
@@ -220,10 +234,22 @@ def adapter_from_authors(checkpoint: Path, out: Path, lora_alpha: float) -> Path
     weights = {f"{_OURS}{n.removeprefix(_LORA)}": v for n, v in stage.items() if ".lora_" in n}
     if not weights:
         raise ValueError(f"{checkpoint}: holds no LoRA")
-    kinds = sorted({name.rsplit(".", 3)[-3] for name in weights})
-    rank = next(value.shape[0] for name, value in weights.items() if ".lora_A." in name)
-    weights |= {f"base_model.model.{n}": v for n, v in stage.items() if n.startswith(PROJECTOR)}
-    config = {
+    projector = {f"base_model.model.{n}": v for n, v in stage.items() if n.startswith(PROJECTOR)}
+    if len(weights) + len(projector) < len(stage):
+        raise ValueError(f"{checkpoint}: holds weights of the tower or the Q-Former, which an adapter has no place for")
+    out.mkdir(parents=True, exist_ok=True)
+    held = {name: value.contiguous() for name, value in (weights | projector).items()}
+    save_file(held, out / "adapter_model.safetensors")
+    config = _adapter_config(weights, lora_alpha, projector=bool(projector))
+    (out / "adapter_config.json").write_text(json.dumps(config, indent=1, sort_keys=True))
+    return out
+
+
+def _adapter_config(lora: Weights, lora_alpha: float, *, projector: bool) -> dict[str, Any]:
+    """What peft must know of a LoRA; ``projector``: it is trained in full beside it."""
+    kinds = sorted({name.rsplit(".", 3)[-3] for name in lora})
+    rank = next(value.shape[0] for name, value in lora.items() if ".lora_A." in name)
+    return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
         "base_model_name_or_path": "minigpt4",
@@ -233,12 +259,8 @@ def adapter_from_authors(checkpoint: Path, out: Path, lora_alpha: float) -> Path
         "bias": "none",
         "inference_mode": True,
         "target_modules": rf"language_model.*\.({'|'.join(kinds)})",
-        "modules_to_save": ["llama_proj"],
+        "modules_to_save": [PROJECTOR.removesuffix(".")] if projector else None,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in weights.items()}, out / "adapter_model.safetensors")
-    (out / "adapter_config.json").write_text(json.dumps(config, indent=1, sort_keys=True))
-    return out
 
 
 def adapter_to_authors(adapter: Path, out: Path) -> Path:

@@ -173,6 +173,7 @@ class Containers:
             **{name: str(port) for name, port in ports.items()},
             "KAFKA_SETTINGS": str(self.folder / "kafka.properties"),
             "LISTEN_ADDRESS": "127.0.0.1" if self.engine.on_the_machine else "0.0.0.0",
+            "WEIGHTS": os.environ.get("WEIGHTS") or str(DEPLOY.parent),
             "STORE_ADDRESS": f"{inside}:{ports['LOCAL_MINIO_PORT']}",
         }
 

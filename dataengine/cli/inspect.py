@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import Split
 from dataengine.data.exports import export_samples
 from dataengine.report.lineage import samples_of
-from dataengine.report.views import RoundView, RunView, ScoreView, SplitView
+from dataengine.report.views import RoundView, RunState, RunView, ScoreView, SplitView
 from dataengine.runtime.runfile import RunFile
 
 
@@ -36,7 +37,8 @@ def status(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = Fa
     Example: dataengine status scenes
     """
     found = find_run(run, home)
-    view, live = found.view(), found.live()
+    view = found.view()
+    live = found.live() if view.state is not RunState.RESTED else replace(found.live(), stages=())
     if as_json:
         print(json.dumps({**status_object(view), **_live_object(live)}))
         return

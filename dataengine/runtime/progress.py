@@ -7,7 +7,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import time
 
 import structlog
@@ -90,12 +90,15 @@ async def told_progress(bus: Bus, every: float = 1.0) -> AsyncIterator[BusProgre
 
 
 async def progress_of(bus: Bus, run: str) -> Sequence[StageProgress]:
-    """The last word on each stage of a run, in the order in which the stages began."""
+    """The last word on each stage of a run, in the order in which the stages began. Of replicas that share a stage the
+    one that knows of more is believed: nothing that was done is undone."""
     last: dict[tuple[int, str], StageProgress] = {}
     for message in await bus.history([PROGRESS]):
         if message.key == run:
             progress = StageProgress(**json.loads(message.value))
-            last[progress.round, progress.stage] = progress
+            known = last.get((progress.round, progress.stage))
+            done = max(progress.done, known.done) if known and known.total == progress.total else progress.done
+            last[progress.round, progress.stage] = replace(progress, done=done)
     return list(last.values())
 
 

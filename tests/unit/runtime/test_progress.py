@@ -32,6 +32,16 @@ async def test_the_last_word_on_each_stage_of_a_run_is_read(tmp_path: Path) -> N
     await bus.close()
 
 
+async def test_of_two_replicas_the_one_that_knows_of_more_is_believed(tmp_path: Path) -> None:
+    bus = SometimesAway(tmp_path / "bus.sqlite")
+    for done in (30.0, 40.0, 20.0):
+        async with told_progress(bus) as replica:
+            replica.report("r", 1, "generate", done, 40)
+    (said,) = await progress_of(bus, "r")
+    assert said.over
+    await bus.close()
+
+
 async def test_what_could_not_be_told_is_told_later_unless_it_is_stale(tmp_path: Path) -> None:
     bus = SometimesAway(tmp_path / "bus.sqlite")
     progress = BusProgress(bus)

@@ -150,7 +150,8 @@ class Containers:
     @property
     def addresses(self) -> dict[str, str]:
         """Where clients on this machine reach each, by service."""
-        return {name: f"127.0.0.1:{self._ports[variable]}" for name, variable in SERVICES.items()}
+        found = {name: f"127.0.0.1:{self._ports[variable]}" for name, variable in SERVICES.items()}
+        return {**found, "teacher": f"http://{found['teacher']}/v1"}
 
     @property
     def ready(self) -> bool:

@@ -77,7 +77,7 @@ def dataengine(machine: Machine, *arguments: str) -> str:
 
 
 def ports(there: dict[str, Running]) -> list[int]:
-    return [int(one.address.split(":")[1]) for one in there.values()]
+    return [int(one.address.removesuffix("/v1").rpartition(":")[2]) for one in there.values()]
 
 
 def test_the_engines_are_well_where_make_up_says(machine: Machine, there: dict[str, Running]) -> None:
@@ -85,7 +85,7 @@ def test_the_engines_are_well_where_make_up_says(machine: Machine, there: dict[s
 
     assert all(found[name]["well"] for name in ("kafka", "store", "triton"))
     assert all(found[name]["address"] == there[name].address for name in ("kafka", "triton"))
-    with urlopen(f"http://{there['teacher'].address}/v1/models", timeout=5) as answer:
+    with urlopen(f"{there['teacher'].address}/models", timeout=5) as answer:
         assert json.load(answer)["data"][0]["id"] == "annotations"
 
 

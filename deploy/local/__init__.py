@@ -1,1 +1,1 @@
-"""Gets and starts the real servers on this machine, without containers or with them: for `make up` and for the tests."""
+"""Gets and starts the real servers on this machine, as processes or containers: for `make up` and for the tests."""

@@ -35,7 +35,7 @@ def machine(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     beside = str(Path(sys.executable).parent)
     path = f"{beside}{os.pathsep}{os.environ['PATH']}"
     if shutil.which("podman-compose", path=path) is None:
-        pytest.skip("containers of `make up` were not tested: there is no podman-compose (pip install podman-compose)")
+        pytest.skip("containers of `make up` were not tested: no podman-compose here: pip install podman-compose")
     absent = [image for image in IMAGES.values() if not exists(engine, image)]
     if absent:
         pytest.skip(f"containers of `make up` were not tested: `make cluster-up` builds {', '.join(absent)}")

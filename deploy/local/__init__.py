@@ -1,1 +1,1 @@
-"""Gets and starts the real servers on this machine, as processes or containers: for `make up` and for the tests."""
+"""Gets and starts the real servers on this machine, as processes or in containers: for `make up` and the tests."""

@@ -1,7 +1,8 @@
 """Training records made ready, in batches of like length.
 
-Where all pictures fit into memory, records are encoded once and every picture is looked at once, before the training;
-else record and picture are read for the batch that they are in.
+Where all pictures fit into memory, records are encoded and pictures read once, before the training; else record and
+picture are read for the batch that they are in. The frozen tower looks at a picture where the model is trained: on a
+CPU once, at those that are held, before the training; on anything else in each step, beside the model.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from services.trainer.records import TrainingRecord
 
 LOOK_BATCH = 64
 HELD_BYTES = 2 << 30
-"""As much as pictures may take that are looked at before the training."""
+"""As much as pictures may take that are read before the training."""
+HELD_RECORDS = 50_000
+"""As many records as are encoded before the training: less than 1 GiB at a few hundred tokens each."""
+CPU = torch.device("cpu")
 _CHARACTERS_PER_TOKEN = 4
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on files that are no picture, or not a whole one."""
@@ -131,35 +135,43 @@ def _batch(rows: Sequence[Encoded], pictures: torch.Tensor, pad: int) -> dict[st
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How records become lessons: ``tower`` (the whole model) sees pictures beforehand; None: they stay pixels."""
+    """How records become lessons. ``tower``: the whole model, on the CPU, if its tower is frozen, else None.
+
+    ``trained_on``: where the model will be trained. If that is the CPU, the tower sees pictures beforehand; else they
+    stay pixels, for a CPU would take longer over them than the other device over the whole training.
+    """
 
     family: Family
     tokenizer: PreTrainedTokenizerBase
     recipe: Recipe
     tower: torch.nn.Module | None
+    trained_on: torch.device = CPU
     held_bytes: int = HELD_BYTES
+    held_records: int = HELD_RECORDS
 
     def lessons(self, records: Sequence[TrainingRecord]) -> Lessons:
         """Encode records and load pictures, or leave both to the batches where pictures would take more than
-        ``held_bytes``.
+        ``held_bytes`` or records are more than ``held_records``.
 
         Raises InputError for a picture that cannot be read and for a record longer than the recipe allows.
         """
         if not records:
             raise InputError("there are no training records")
-        # none of a blank one: the right shape where no record has a picture
-        blank = _looked_at(self.family, _blank(self.family), self.tower)
+        if len(records) > self.held_records:
+            return ReadLessons(records, self.family, self.tokenizer, self.recipe)
+        tower = self.tower if self.trained_on.type == "cpu" else None
+        blank = _looked_at(self.family, _blank(self.family), tower)
         paths = self._pictures(records, self.held_bytes // (blank.numel() * blank.element_size()))
         if paths is None:
             return ReadLessons(records, self.family, self.tokenizer, self.recipe)
         numbers: dict[Path | None, int] = {path: i for i, path in enumerate(paths)}
         rows = [_encoded(record, self.family, self.tokenizer, self.recipe) for record in records]
-        chunks = [blank[:0]]
+        pictures = blank.new_empty((len(paths), *blank.shape[1:]))
         for start in range(0, len(paths), LOOK_BATCH):
-            pixels = [_pixels(self.family, path) for path in paths[start : start + LOOK_BATCH]]
-            chunks.append(_looked_at(self.family, torch.stack(pixels), self.tower))
-        seen = self.tower is not None
-        return PreparedLessons(rows, [numbers.get(r.picture) for r in records], torch.cat(chunks), seen=seen)
+            part = slice(start, start + LOOK_BATCH)
+            pixels = torch.stack([_pixels(self.family, path) for path in paths[part]])
+            pictures[part] = _looked_at(self.family, pixels, tower)
+        return PreparedLessons(rows, [numbers.get(r.picture) for r in records], pictures, seen=tower is not None)
 
     @staticmethod
     def _pictures(records: Sequence[TrainingRecord], most: int) -> list[Path] | None:

@@ -157,7 +157,8 @@ def _load(family: Family, base: Path, mix: Mix, recipe: Recipe, previous: Path |
         plain.gradient_checkpointing_enable({"use_reentrant": False})
     if recipe.precision == "fp32":
         torch.nn.Module.float(plain)
-    lessons = Reader(family, tokenizer, recipe, None if recipe.train_vision else plain).lessons(mix.records)
+    tower = None if recipe.train_vision else plain
+    lessons = Reader(family, tokenizer, recipe, tower, training_device()).lessons(mix.records)
     set_seed(recipe.seed)
     model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
     for parameter in model.parameters():
@@ -194,6 +195,11 @@ def _continued(plain: PreTrainedModel, previous: Path, recipe: Recipe) -> PeftMo
     return cast(PeftModel, model)
 
 
+def training_device() -> torch.device:
+    """The kind of device that a model is trained on here."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(work),
@@ -206,7 +212,7 @@ def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
         lr_scheduler_type=recipe.scheduler,
         warmup_steps=recipe.warmup_ratio if recipe.warmup_steps is None else recipe.warmup_steps,
         bf16=recipe.precision == "bf16",
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=training_device().type == "cpu",
         seed=recipe.seed,
         data_seed=recipe.seed,
         save_strategy="steps",

@@ -9,10 +9,10 @@ Builds the model with random weights from its configuration, on the card, withou
   transformers' plain `generate` on the same questions.
 
 Tokens are those of whole records, picture and prompt included, as they go through the decoder. Both loops are timed
-from their tenth step on. The trainer looks at a picture once, before training, and computes logits only where there are
-labels; the plain loop looks at each picture again in every step and computes all logits, as transformers does. How fast
-pictures are looked at is printed, so that it can be added to what a run over new pictures takes. Model FLOPs, hardware
-FLOPs and peaks: formula and sources in `benchmarks.card_peak`. A random model hardly ever ends an answer early.
+from their tenth step on. On a card both look at each picture again in every step (on a CPU the trainer looks once,
+before training); the trainer computes logits only where there are labels, the plain loop all of them, as transformers
+does. How fast pictures are looked at is printed by itself, for FLOPs do not count it. Model FLOPs, hardware FLOPs and
+peaks: formula and sources in `benchmarks.card_peak`. A random model hardly ever ends an answer early.
 
 It has not been run on a GPU by us: none was at hand. What is tested is that it runs whole on a CPU (`--tiny`).
 """

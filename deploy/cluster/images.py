@@ -14,6 +14,8 @@ from deploy.local.server import cache_folder
 FILES = Path(__file__).parent / "images"
 PAUSE = "localhost/dataengine-pause"
 """What holds a Pod's network."""
+_KEPT = "24h"
+"""How long layers that no image is made of any more may still serve as a cache."""
 _PAUSE_PROGRAM = """package main
 
 import (
@@ -45,6 +47,8 @@ def build_all(tell: Callable[[str], None]) -> tuple[Engine, list[str]]:
     for image in _built(engine):
         tell(f"image {image}")
         images.append(image)
+    # every change of the code leaves the layers of the former one
+    engine.run("podman", "image", "prune", "--force", "--filter", f"until={_KEPT}")
     return engine, images
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from deploy.cluster import containers, network
-from deploy.cluster.processes import Processes
 from deploy.local.images import Engine
 from deploy.local.kubernetes import answers, make_certificates, start_control_plane, write_kubeconfig
 from deploy.local.kubernetes_build import node_programs, tools
+from deploy.local.processes import Processes
 from deploy.local.server import DidNotStartError, MissingToolError, Server
 
 NAME = "node"

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -79,9 +79,11 @@ def start(folder: Path, node: Sequence[str] = ()) -> Cluster:
     """Start all of it, on free ports, and wait until it is ready. `node` are further arguments of the process node:
     its capacity, labels and taints. Raises MissingToolError and DidNotStartError."""
     cluster = start_control_plane(folder)
-    with _all_or_nothing() as started:
-        started.append(cluster)
-        return replace(cluster, kubelet=_process_node(folder, node).start())
+    with ExitStack() as unless_whole:
+        unless_whole.callback(cluster.stop)
+        whole = replace(cluster, kubelet=_process_node(folder, node).start())
+        unless_whole.pop_all()
+    return whole
 
 
 def start_control_plane(folder: Path, api_flags: Mapping[str, str] = MappingProxyType({})) -> Cluster:
@@ -99,22 +101,12 @@ def start_control_plane(folder: Path, api_flags: Mapping[str, str] = MappingProx
         _follower(programs, folder, "controller-manager", ports, _controller_flags(folder)),
         _follower(programs, folder, "scheduler", ports, ()),
     )
-    with _all_or_nothing() as started:
+    with ExitStack() as unless_whole:
         for server in servers:
-            started.insert(0, server.start())
+            server.start()
+            unless_whole.callback(server.stop)
+        unless_whole.pop_all()
     return Cluster(folder, address, *servers)
-
-
-@contextmanager
-def _all_or_nothing() -> Iterator[list[Server | Cluster]]:
-    """Takes what was started, dependants first; if the rest does not start either, it is stopped."""
-    started: list[Server | Cluster] = []
-    try:
-        yield started
-    except BaseException:
-        for one in started:
-            one.stop()
-        raise
 
 
 def _etcd(programs: Path, folder: Path, ports: Mapping[str, int]) -> Server:

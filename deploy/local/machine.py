@@ -10,21 +10,20 @@ with the least rights (`environment SERVICE` prints its settings).
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import replace
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 from dataengine.adapters.minio_policies import RIGHTS
 from deploy.local import kafka, minio, teacher, triton
 from deploy.local.compose import Containers, Engine, find_engine
+from deploy.local.processes import Processes, Running
 from deploy.local.server import DidNotStartError, MissingToolError, Server, free_port, listens
 from deploy.local.store_users import StoreUsers
 
@@ -36,29 +35,13 @@ PORTS = {"kafka": 19092, "minio": 19000, "triton": 18001, "teacher": 18008}
 """Where the servers listen if nobody else does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """One server that was started: where clients reach it, and the id of its process; 0 if it is a container."""
-
-    name: str
-    address: str
-    pid: int
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process is there, and is no zombie."""
-        try:
-            return Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-        except OSError:
-            return False
-
-
 class Machine:
     """The servers of one folder."""
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder.resolve()
         self.containers = Containers(self.folder / "containers")
+        self._processes = Processes(self.folder)
 
     @property
     def users(self) -> StoreUsers:
@@ -68,11 +51,7 @@ class Machine:
 
     def running(self) -> dict[str, Running]:
         """What was started and is still there, by name."""
-        state = self.folder / "state.json"
-        if not state.is_file():
-            return {}
-        started = [Running(**entry) for entry in json.loads(state.read_text())]
-        return {one.name: one for one in started if one.alive}
+        return self._processes.running()
 
     def up(self, tell: Callable[[str], None], processes: bool = False) -> dict[str, Running]:
         """Start what is not there. Raises MissingToolError or DidNotStartError; what did start goes on then."""
@@ -127,12 +106,14 @@ class Machine:
         there = self.running()
         first = [name for name in ("kafka", "minio", "teacher") if name not in there]
         with ThreadPoolExecutor(3) as pool:
-            begun = {name: pool.submit(self._start, name, there, tell) for name in first}
-        there |= {name: self._keep(there, future.result()) for name, future in begun.items()}
+            begun = [pool.submit(self._start, name, there, tell) for name in first]
+        for future in begun:
+            self._processes.keep(future.result())
+        there = self.running()
         self.users.make(there["minio"].address)
         if "triton" not in there:
-            there["triton"] = self._keep(there, self._start("triton", there, tell))
-        return there
+            self._processes.keep(self._start("triton", there, tell))
+        return self.running()
 
     def down(self) -> list[str]:
         """Stop what runs; data stays. Names what was stopped."""
@@ -141,8 +122,7 @@ class Machine:
             stopped = [*there, *(self.containers.addresses if self.containers.started else ())]
             if self.containers.started:
                 self.containers.down()
-            for one in there.values():
-                _stop(one)
+            self._processes.stop(*there, patience=15.0)
             if "triton" in there:
                 triton.forget_shared_memory()
             (self.folder / "state.json").unlink(missing_ok=True)
@@ -160,14 +140,13 @@ class Machine:
         variables = {name: value for name, _, value in (line.partition("=") for line in lines)}
         return {**variables, **self.users.variables(service)} if service else variables
 
-    def _start(self, name: str, there: dict[str, Running], tell: Callable[[str], None]) -> Running:
+    def _start(self, name: str, there: dict[str, Running], tell: Callable[[str], None]) -> Server:
         tell(f"{name}: starting (the first time it is downloaded or built)")
         began = time.monotonic()
-        server = self._server(name, there)
+        server = replace(self._server(name, there), name=name)
         server.start(timeout=180)
-        assert server.process is not None
         tell(f"{name}: ready at {server.address} after {time.monotonic() - began:.1f} s")
-        return Running(name, server.address, server.process.pid)
+        return server
 
     def _server(self, name: str, there: dict[str, Running]) -> Server:
         port = PORTS[name]
@@ -189,14 +168,6 @@ class Machine:
             "OMP_WAIT_POLICY": "passive",
         }
         return triton.server(self.folder, variables, grpc_port=port)
-
-    def _keep(self, there: dict[str, Running], started: Running) -> Running:
-        """Write down what runs, at once: whatever fails later, `down` finds it."""
-        there[started.name] = started
-        state = self.folder / "state.json"
-        state.with_suffix(".part").write_text(json.dumps([asdict(one) for one in there.values()]))
-        state.with_suffix(".part").replace(state)
-        return started
 
     def _write_environment(self, there: dict[str, Running]) -> None:
         variables = {
@@ -223,16 +194,6 @@ def _store_variables(address: str) -> dict[str, str]:
         "DATAENGINE_S3_SECRET_KEY": minio.ROOT_PASSWORD,
         "DATAENGINE_S3_SECURE": "false",
     }
-
-
-def _stop(one: Running, patience: float = 15.0) -> None:
-    """SIGTERM, and SIGKILL to the whole session where that does not help."""
-    os.kill(one.pid, signal.SIGTERM)
-    end = time.monotonic() + patience
-    while one.alive and time.monotonic() < end:
-        time.sleep(0.05)
-    if one.alive:
-        os.killpg(one.pid, signal.SIGKILL)
 
 
 def main() -> None:

@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
 from math import sqrt
-from typing import Literal, overload
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import derived_seed
-from services.trainer.records import TrainingRecord
+from services.trainer.records import RecordSequence, TrainingRecord
 
 By = Literal["size", "ratio", "root-of-size"]
 ENGINE_FORMS = ("direct", "choice", "permuted choice")
@@ -90,7 +90,7 @@ class Mix:
         return by_size(sizes) if self.by == "size" else by_root_of_size(sizes)
 
 
-class Joined(Sequence[TrainingRecord]):
+class Joined(RecordSequence):
     """Sequences one after the other, without a copy."""
 
     def __init__(self, parts: Sequence[Sequence[TrainingRecord]]) -> None:
@@ -100,14 +100,8 @@ class Joined(Sequence[TrainingRecord]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    @overload
-    def __getitem__(self, index: int) -> TrainingRecord: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[TrainingRecord]: ...
-    def __getitem__(self, index: int | slice) -> TrainingRecord | Sequence[TrainingRecord]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        place = range(len(self))[index]
+    def at(self, place: int) -> TrainingRecord:
+        """See `RecordSequence.at`."""
         part = bisect_right(self._ends, place)
         return self._parts[part][place - (self._ends[part - 1] if part else 0)]
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, overload
+from typing import BinaryIO
 
 import orjson
 
 from dataengine.core.errors import InputError
-from services.trainer.records import TrainingRecord
+from services.trainer.records import RecordSequence, TrainingRecord
 
 
-class RecordFile(Sequence[TrainingRecord]):
+class RecordFile(RecordSequence):
     """What ``TrainingRecord.encode`` wrote, line by line. In memory is where each line begins, and nothing more."""
 
     def __init__(self, path: Path) -> None:
@@ -35,14 +35,9 @@ class RecordFile(Sequence[TrainingRecord]):
     def __len__(self) -> int:
         return len(self._starts)
 
-    @overload
-    def __getitem__(self, index: int) -> TrainingRecord: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[TrainingRecord]: ...
-    def __getitem__(self, index: int | slice) -> TrainingRecord | Sequence[TrainingRecord]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        start = self._starts[index]
+    def at(self, place: int) -> TrainingRecord:
+        """See `RecordSequence.at`."""
+        start = self._starts[place]
         try:
             self._file.seek(start)
             line = self._file.readline()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import orjson
 
@@ -40,6 +41,22 @@ class TrainingRecord:
         """One JSON line, as a training job reads it."""
         picture = str(self.picture) if self.picture else None
         return json.dumps({"picture": picture, "turns": [list(turn) for turn in self.turns]})
+
+
+class RecordSequence(Sequence[TrainingRecord]):
+    """Records that are made when they are asked for: a subclass says how many there are, and which is at a place."""
+
+    @abstractmethod
+    def at(self, place: int) -> TrainingRecord:
+        """The record at `place`, which is none of those that count from the end."""
+
+    @overload
+    def __getitem__(self, index: int) -> TrainingRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[TrainingRecord]: ...
+    def __getitem__(self, index: int | slice) -> TrainingRecord | Sequence[TrainingRecord]:
+        places = range(len(self))[index]
+        return self.at(places) if isinstance(places, int) else [self.at(place) for place in places]
 
 
 def engine_records(

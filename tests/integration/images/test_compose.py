@@ -17,7 +17,8 @@ from dataengine.core.artifacts import RunKeys
 from dataengine.engines.opening import open_store
 from deploy.local import compose
 from deploy.local.images import Engine
-from deploy.local.machine import CHOICE, Machine, Running
+from deploy.local.machine import CHOICE, Machine
+from deploy.local.processes import Running
 from deploy.local.server import free_port, listens
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("images")]

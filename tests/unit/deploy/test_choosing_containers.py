@@ -8,7 +8,8 @@ import pytest
 
 from deploy.local import compose
 from deploy.local.compose import Containers, Engine, find_engine
-from deploy.local.machine import CHOICE, Machine, Running
+from deploy.local.machine import CHOICE, Machine
+from deploy.local.processes import Running
 from deploy.local.server import DidNotStartError, MissingToolError
 
 REFUSES = "Cannot connect to the Docker daemon"

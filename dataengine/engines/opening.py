@@ -9,7 +9,9 @@ DATAENGINE_WORK_FOLDER    this process's folder for jobs and caches; a temporary
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -41,10 +43,13 @@ def on_servers(environ: Mapping[str, str] = os.environ) -> bool:
 
 @cache
 def work_folder() -> Path:
-    """This process's folder for jobs and caches."""
-    given = os.environ.get(WORK_FOLDER)
-    folder = Path(given) if given else Path(tempfile.mkdtemp(prefix="dataengine-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    """This process's folder for jobs and caches; one that nobody named goes with the process."""
+    if given := os.environ.get(WORK_FOLDER):
+        folder = Path(given)
+        folder.mkdir(parents=True, exist_ok=True)
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="dataengine-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 

@@ -21,6 +21,7 @@ from dataengine.core.errors import ConfigurationError, DataEngineError
 
 _TOPIC, _GROUP = 2, 3
 _LITERAL, _ALLOW = 3, 3
+_PAUSE_SECONDS = 0.2
 OPERATIONS: Mapping[str, int] = {"Read": 3, "Write": 4, "Describe": 8}
 
 
@@ -157,19 +158,27 @@ async def _admin(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClie
     """A connected admin client; errors inside are translated, and it all has `publish_timeout` seconds."""
     with translating(connection.bootstrap):
         async with asyncio.timeout(connection.publish_timeout):
-            admin = AIOKafkaAdminClient(**connection.options())
+            admin = await _started(connection)
             try:
-                await _start(connection, admin)
                 yield admin
             finally:
                 await admin.close()
 
 
-async def _start(connection: KafkaConnection, admin: AIOKafkaAdminClient) -> None:
-    try:
-        await admin.start()
-    except FOREIGN as error:
-        raise await unreachable(connection, error) from error
+async def _started(connection: KafkaConnection) -> AIOKafkaAdminClient:
+    """A client that has found a broker: one that has only just started answers before it knows of itself."""
+    while True:
+        admin, found = AIOKafkaAdminClient(**connection.options()), False
+        try:
+            await admin.start()
+            if found := bool(admin._client.cluster.brokers()):
+                return admin
+        except FOREIGN as error:
+            raise await unreachable(connection, error) from error
+        finally:
+            if not found:
+                await admin.close()
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _views(

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 from dataengine.core.resampling import clustered_mean_interval
 from dataengine.core.statistics import Interval
@@ -111,7 +111,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float
     mean = fmean(values)
     if len(values) < 2:
         return mean, Interval(-math.inf, math.inf)
-    half = float(stats.t.ppf(0.5 + confidence / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    half = float(stdtrit(len(values) - 1, 0.5 + confidence / 2)) * stdev(values) / math.sqrt(len(values))
     return mean, Interval(mean - half, mean + half)
 
 
@@ -131,7 +131,7 @@ def _paired_p(differences: Sequence[float]) -> float:
     if len(differences) < 2 or not any(differences):
         return 1.0
     error = stdev(differences) / math.sqrt(len(differences))
-    return 2.0 * float(stats.t.sf(abs(fmean(differences)) / error, len(differences) - 1)) if error else 0.0
+    return 2.0 * float(stdtr(len(differences) - 1, -abs(fmean(differences)) / error)) if error else 0.0
 
 
 def _clustered(rounds: Sequence[tuple[RoundOutcome, RoundOutcome]], metric: Metric) -> Interval:

@@ -76,7 +76,18 @@ def import_images(engine: Engine, images: Sequence[str]) -> list[str]:
         if loading.returncode != 0 or saving.returncode != 0:
             raise MissingToolError(f"images cannot be brought into containerd: {loading.stderr[-500:]}")
         known.write_text(json.dumps(now))
+        _forget_former()
     return absent
+
+
+def _forget_former() -> None:
+    """Images whose name went on to another one, and the packed layers of all: what runs are the unpacked ones."""
+    images = [line.split()[:3] for line in _ctr("images", "list").splitlines()[1:]]
+    named = {digest for name, _, digest in images if not name.startswith("sha256:")}
+    former = [name for name, _, digest in images if digest not in named]
+    if former:
+        _ctr("images", "remove", *former)
+    _ctr("content", "prune", "references")
 
 
 def remove_all() -> None:

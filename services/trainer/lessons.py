@@ -7,9 +7,12 @@ CPU once, at those that are held, before the training; on anything else in each 
 
 from __future__ import annotations
 
+import os
 from array import array
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
@@ -29,6 +32,8 @@ HELD_BYTES = 2 << 30
 """As much as pictures may take that are read before the training."""
 HELD_RECORDS = 50_000
 """As many records as are encoded before the training: less than 1 GiB at a few hundred tokens each."""
+READERS = min(8, os.cpu_count() or 1)
+"""Threads that read a batch's pictures: decoding and scaling them is C code, which runs side by side."""
 CPU = torch.device("cpu")
 _CHARACTERS_PER_TOKEN = 4
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
@@ -121,8 +126,8 @@ class ReadLessons:
         """See Lessons."""
         records = [self._records[i] for i in indices]
         rows = [_encoded(record, self._family, self._tokenizer, self._recipe) for record in records]
-        pictures = [_pixels(self._family, record.picture) for record in records if record.picture is not None]
-        return _batch(rows, torch.stack(pictures) if pictures else self._none, pad)
+        paths = [record.picture for record in records if record.picture is not None]
+        return _batch(rows, _all_pixels(self._family, paths) if paths else self._none, pad)
 
 
 def _batch(rows: Sequence[Encoded], pictures: torch.Tensor, pad: int) -> dict[str, torch.Tensor]:
@@ -169,8 +174,7 @@ class Reader:
         pictures = blank.new_empty((len(paths), *blank.shape[1:]))
         for start in range(0, len(paths), LOOK_BATCH):
             part = slice(start, start + LOOK_BATCH)
-            pixels = torch.stack([_pixels(self.family, path) for path in paths[part]])
-            pictures[part] = _looked_at(self.family, pixels, tower)
+            pictures[part] = _looked_at(self.family, _all_pixels(self.family, paths[part]), tower)
         return PreparedLessons(rows, [numbers.get(r.picture) for r in records], pictures, seen=tower is not None)
 
     @staticmethod
@@ -204,6 +208,12 @@ def _encoded(record: TrainingRecord, family: Family, tokenizer: PreTrainedTokeni
         where = str(record.picture or "a record without a picture")
         raise InputError(f"a record of {len(row.ids)} tokens; the recipe allows {recipe.max_length}", where=where)
     return row.cut(recipe.max_length)
+
+
+def _all_pixels(family: Family, paths: Sequence[Path]) -> torch.Tensor:
+    """(P, 3, height, width), in their order; the first that cannot be read raises InputError."""
+    with ThreadPoolExecutor(READERS) as readers:
+        return torch.stack(list(readers.map(_pixels, repeat(family), paths)))
 
 
 def _pixels(family: Family, path: Path) -> torch.Tensor:

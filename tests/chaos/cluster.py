@@ -13,6 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from typer.testing import CliRunner
+
+from dataengine.cli.main import app
+from dataengine.core.errors import DataEngineError
 from deploy.local import kafka, minio, teacher, triton
 from deploy.local.server import Server, free_port
 from deploy.local.services import NAMES, service
@@ -125,8 +129,14 @@ class Cluster:
         return subprocess.run(run, env=variables, check=True, capture_output=True, text=True, timeout=120).stdout
 
     def status(self, run: str) -> dict[str, Any]:
-        """`dataengine status RUN --json`."""
-        told: dict[str, Any] = json.loads(self.command("status", run, "--json"))
+        """`dataengine status RUN --json`, in this process: to start another takes longer than to look.
+
+        Raises DataEngineError where the command prints it.
+        """
+        done = CliRunner().invoke(app, ["status", run, "--json"], env=self.environment)
+        if done.exception is not None:
+            raise done.exception
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])  # logs may stand before
         return told
 
     def until_rested(self, run: str, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -138,7 +148,7 @@ class Cluster:
         while time.monotonic() < end:
             meanwhile()
             restarted = self.start_services()
-            with suppress(subprocess.CalledProcessError, subprocess.TimeoutExpired):  # a server is away: look again
+            with suppress(DataEngineError):  # a server is away: look again
                 told = self.status(run)
                 if restarted or json.dumps(told) != before:
                     end, before = time.monotonic() + PATIENCE_SECONDS, json.dumps(told)

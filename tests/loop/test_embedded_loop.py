@@ -13,14 +13,20 @@ import pytest
 import yaml
 
 from tests.small_run import make_world, run_file
+from tests.unit.cli.commands import CommandLine
 
 PATIENCE_SECONDS = 240.0
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("embedded-loop")]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> CommandLine:
+    return CommandLine(monkeypatch, capsys)
 
 
 def command(*arguments: object) -> list[str]:
@@ -133,7 +139,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(("change", "said"), BROKEN, ids=lambda value: str(value)[:40])
 def test_a_broken_run_file_is_refused_before_anything_starts(
-    world: Path, tmp_path: Path, change: dict[str, Any], said: str
+    world: Path, tmp_path: Path, cli: CommandLine, change: dict[str, Any], said: str
 ) -> None:
     path = run_file(tmp_path, world, "broken")
     content = yaml.safe_load(path.read_text())
@@ -144,7 +150,7 @@ def test_a_broken_run_file_is_refused_before_anything_starts(
             place = place[section]
         place[key] = value
     path.write_text(yaml.safe_dump(content))
-    ended = dataengine("run", path, "--home", tmp_path, "--check")
-    assert ended.returncode == 2, ended.stderr
-    assert said in ended.stderr
-    assert "Traceback" not in ended.stderr
+    ended = cli("run", path, "--home", tmp_path, "--check")
+    assert ended.code == 2, ended.err
+    assert said in ended.err
+    assert "Traceback" not in ended.err

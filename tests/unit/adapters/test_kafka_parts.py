@@ -13,7 +13,7 @@ import pytest
 from aiokafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
-from dataengine.adapters import kafka_topics
+from dataengine.adapters import kafka_admin, kafka_topics
 from dataengine.adapters.kafka_assignor import HeldFirstAssignor
 from dataengine.adapters.kafka_connection import KafkaConnection, quieten, why_unreachable
 from dataengine.adapters.kafka_errors import translated, translating
@@ -200,3 +200,29 @@ def test_aiokafka_says_the_same_thing_once() -> None:
             logging.getLogger("aiokafka.test").error("unable to connect, try %d", number)
     assert [line["event"] for line in lines] == ["unable to connect, try 0"]
     assert lines[0]["source"] == "aiokafka.test"
+
+
+async def test_a_broker_that_does_not_know_of_itself_yet_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[set[str]] = [set(), {"broker-1"}]
+    closed: list[bool] = []
+
+    class Admin:
+        """An admin client of a broker that has only just started."""
+
+        def __init__(self, **_: object) -> None:
+            self.known: set[str] = set()
+            self._client = SimpleNamespace(cluster=SimpleNamespace(brokers=lambda: self.known))
+
+        async def start(self) -> None:
+            self.known = answers.pop(0)
+
+        async def close(self) -> None:
+            closed.append(bool(self.known))
+
+        async def describe_topics(self, names: list[str]) -> list[object]:
+            assert self.known
+            return []
+
+    monkeypatch.setattr(kafka_admin, "AIOKafkaAdminClient", Admin)
+    assert await kafka_admin.create_topics(KafkaConnection("broker:9092"), []) == []
+    assert closed == [False, True]

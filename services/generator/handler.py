@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from time import monotonic
 
@@ -37,6 +37,7 @@ from services.generator.prompt_files import load_prompt
 from services.generator.settings import GeneratorSettings
 
 SourceOf = Callable[[str, Path], PictureSource]
+_PLANS_KEPT, _ROUNDS_KEPT = 4, 16
 
 
 class Generator:
@@ -55,6 +56,9 @@ class Generator:
         # a source reads its files once; parts share it
         self._source_of = cache(source_of)
         self._writing_of = cache(KnownWriting)
+        # what an artifact holds never changes; every part of a round looks at these
+        self._plan_of = lru_cache(_PLANS_KEPT)(self._read_plan)
+        self._samples_of = lru_cache(_ROUNDS_KEPT)(self._read_samples)
         self._progress = progress
         self._settings = settings or GeneratorSettings()
         self._accepted: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
@@ -75,7 +79,7 @@ class Generator:
         assert isinstance(event, WeaknessReport)
         number = event.round + 1
         ref = await asyncio.to_thread(self._plan, event, RunKeys(event.run).round(number, "plan.json"), number)
-        plan = await asyncio.to_thread(PlanDoc.load, self._store, ref)
+        plan = await asyncio.to_thread(self._plan_of, ref)
         parts = len(plan.parts)
         return [GenerationTask(event.run, event.config, number, ref, part, parts) for part in range(parts)]
 
@@ -102,7 +106,7 @@ class Generator:
         parts = [await asyncio.to_thread(self._store.find, keys.part(event.round, n)) for n in range(event.parts)]
         if not all(parts) or not await asyncio.to_thread(self._closes, event, keys):
             return []
-        plan = await asyncio.to_thread(PlanDoc.load, self._store, event.plan)
+        plan = await asyncio.to_thread(self._plan_of, event.plan)
         # each replica knows of its own parts only: that all are in is said here
         wanted = sum(plan.budget.values())
         self._progress.report(event.run, event.round, "generate", wanted, wanted)
@@ -174,7 +178,7 @@ class Generator:
 
     def _assignment(self, event: GenerationTask) -> tuple[RunFile, PlanDoc, Assignment]:
         run = RunFile.load(self._store, event.config)
-        plan = PlanDoc.load(self._store, event.plan)
+        plan = self._plan_of(event.plan)
         held_out = self._store.find(RunKeys(event.run).held_out)
         if held_out is None:
             raise ContractError("nothing says what is held out", where=RunKeys(event.run).held_out)
@@ -196,14 +200,20 @@ class Generator:
 
     def _earlier(self, run: str, number: int) -> tuple[list[ArtifactRef], list[Sample]]:
         """The datasets of former rounds, and their samples."""
-        keys, refs, samples = RunKeys(run), [], []
+        keys, refs = RunKeys(run), list[ArtifactRef]()
+        samples: list[Sample] = []
         for former in range(1, number):
             ref = self._store.find(keys.round(former, "dataset.json"))
             if ref is not None:
                 refs.append(ref)
-                rows = DatasetDoc.load(self._store, ref).samples
-                samples += decode_samples(self._store.get(rows), rows.uri)
+                samples += self._samples_of(DatasetDoc.load(self._store, ref).samples)
         return refs, samples
+
+    def _read_plan(self, ref: ArtifactRef) -> PlanDoc:
+        return PlanDoc.load(self._store, ref)
+
+    def _read_samples(self, rows: ArtifactRef) -> Sequence[Sample]:
+        return decode_samples(self._store.get(rows), rows.uri)
 
     def _tell(self, event: GenerationTask, plan: PlanDoc, accepted: int) -> None:
         """Report over all parts of the round that are worked on here."""

@@ -2,10 +2,13 @@
 
 import asyncio
 import io
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
+from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.heldout import question_fingerprints
 from dataengine.core.ports import TeacherReply, TeacherRequest
@@ -49,6 +52,22 @@ async def test_of_all_parts_one_closes_the_round_however_often_the_events_come()
     again = [await shop.generator.on_generation_done(event) for event in reversed(done)]
     assert [len(events) for events in first] == [1, 0, 0]
     assert again == list(reversed(first))
+
+
+async def test_what_every_part_looks_at_is_read_once_by_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop, read = Shop(), Counter[str]()
+    former, get = await shop.round(), shop.store.get
+
+    def counting(ref: ArtifactRef) -> bytes:
+        read[ref.key] += 1
+        return get(ref)
+
+    monkeypatch.setattr(shop.store, "get", counting)
+    shop.report = replace(shop.report, round=1)
+    second = await shop.round()
+    assert second.round == 2
+    assert read[former.samples.key] == 1
+    assert read[RunKeys("r").round(2, "plan.json")] == 1
 
 
 async def test_the_teacher_is_told_type_definition_bad_cases_and_regions() -> None:

@@ -22,6 +22,8 @@ from tests.chaos.strangers import messages_of
 from tests.small_run import make_world, run_file
 
 PART = 5
+TASK_PARTITIONS = 24
+"""As `dataengine prepare` makes them where nothing else is said: a task waits for those before it in its partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,13 @@ class Bench:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--replicas", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--replicas", type=int, nargs="*", default=[1, 2, 4])
     parser.add_argument("--join", type=int, nargs="*", default=[], help="replicas in the end, of which one begins")
     parser.add_argument("--latency", type=float, default=0.5, help="of the teacher, in seconds")
-    parser.add_argument("--budget", type=int, default=60, help=f"samples, in tasks of {PART}")
+    parser.add_argument("--budget", type=int, default=120, help=f"samples, in tasks of {PART}")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="replicas-"))
-    cluster = Cluster(folder / "cluster", 1, ("--latency", str(given.latency)))
+    cluster = Cluster(folder / "cluster", 1, ("--latency", str(given.latency)), task_partitions=TASK_PARTITIONS)
     bench = Bench(cluster, folder, make_world(folder / "world"), given.budget)
     try:
         cluster.start_servers()

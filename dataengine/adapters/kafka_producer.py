@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from dataengine.adapters.kafka_connection import KafkaConnection, unreachable
 from dataengine.adapters.kafka_errors import FOREIGN, translated
+from dataengine.adapters.kafka_partitioner import partition_of
 from dataengine.adapters.kafka_topics import max_bytes, max_header_bytes
 from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.ports import Message
@@ -117,6 +118,7 @@ class KafkaPublisher:
             linger_ms=_LINGER_MS,
             max_batch_size=_BATCH_BYTES,
             max_request_size=_REQUEST_BYTES,
+            partitioner=partition_of,
         )
         started = False
         try:

@@ -38,10 +38,11 @@ class Cluster:
         generators: int = 2,
         teacher_options: tuple[str, ...] = ("--error-rate", "0.05"),
         brokers: int = 1,
+        task_partitions: int = 4,
     ) -> None:
         self.folder = folder
         self.work, self.logs, self.disk = folder / "work", folder / "logs", folder / "minio"
-        self.brokers = _brokers(folder, brokers)
+        self.brokers, self.task_partitions = _brokers(folder, brokers), task_partitions
         self.minio = minio.server(self.disk / "data")
         self.minio.log = folder / "minio.log"
         self.teacher = teacher.server(sys.executable, folder, free_port(), *teacher_options)
@@ -100,7 +101,7 @@ class Cluster:
         for server in (self.minio, self.teacher, self.triton):
             server.start(timeout=180)
         copies = ("--replication", str(len(self.brokers)))
-        self.command("prepare", "--partitions", "2", "--task-partitions", "4", *copies)
+        self.command("prepare", "--partitions", "2", "--task-partitions", str(self.task_partitions), *copies)
 
     def start_brokers(self) -> None:
         """Those that are not there: all at once, since alone none gets ready."""

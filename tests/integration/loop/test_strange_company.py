@@ -28,7 +28,6 @@ pytestmark = [
     pytest.mark.xdist_group("loop-on-servers"),
 ]
 RUN = "crowd"
-"""Its four tasks lie in three partitions: the first generator holds two of them when the second one joins."""
 MOODS = [Mood(name, 6) for name in ("busy", "broken", "nonsense", "torn", "empty")]
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import ssl
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 
 import aiokafka.errors as kafka
 import pytest
+from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
@@ -17,6 +19,7 @@ from dataengine.adapters import kafka_admin, kafka_topics
 from dataengine.adapters.kafka_assignor import HeldFirstAssignor
 from dataengine.adapters.kafka_connection import KafkaConnection, quieten, why_unreachable
 from dataengine.adapters.kafka_errors import translated, translating
+from dataengine.adapters.kafka_partitioner import partition_of
 from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
 from dataengine.core.events import EVENT_TYPES
 from dataengine.runtime import later, parked, progress, worker
@@ -200,6 +203,16 @@ def test_aiokafka_says_the_same_thing_once() -> None:
             logging.getLogger("aiokafka.test").error("unable to connect, try %d", number)
     assert [line["event"] for line in lines] == ["unable to connect, try 0"]
     assert lines[0]["source"] == "aiokafka.test"
+
+
+@pytest.mark.parametrize("run", ["loop", "scenes", "a/b"])
+@pytest.mark.parametrize("size", [1, 3, 24])
+def test_pieces_of_a_round_lie_in_turn_and_everything_else_where_its_hash_says(run: str, size: int) -> None:
+    partitions = list(range(size))
+    pieces = Counter(partition_of(f"{run}/{part}".encode(), partitions, []) for part in range(2 * size))
+    assert pieces == dict.fromkeys(partitions, 2)
+    by_hash = DefaultPartitioner()(run.encode(), partitions, [])
+    assert partition_of(run.encode(), partitions, []) == partition_of(f"{run}/0".encode(), partitions, []) == by_hash
 
 
 async def test_a_broker_that_does_not_know_of_itself_yet_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,7 +51,7 @@ servers: setup    ## Download and build the real servers that tests start (kept 
 	@$(BIN)/python -m deploy.local.get
 
 test: setup servers  ## Run the tests
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore tests/cluster
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadscope --ignore tests/cluster
 
 lint: setup       ## Style, types, import contracts, drift of generated code
 	@$(BIN)/ruff check .

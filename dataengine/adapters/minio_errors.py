@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from time import time
 from typing import TypeAlias
 from xml.etree.ElementTree import ParseError
 
@@ -98,17 +100,42 @@ def translate(error: Exception, where: str) -> DataEngineError:
 
 
 _NO_S3 = "what answers there does not speak S3"
+_SKEW_SECONDS = 900.0
+"""S3 refuses requests that are signed at another time."""
+
+
+def code_of(error: S3Error) -> str:
+    """What the server refuses a request with.
+
+    An answer to HEAD has no body. MinIO says the code in a header; where none does, the SDK knows the status alone,
+    and a request that was refused for the time of one of the two clocks looks like one that its user may not make.
+    """
+    headers, code = error.response.headers, error.code or ""
+    if code in ("NoSuchKey", "AccessDenied"):
+        code = headers.get("x-minio-error-code", code)
+    if code == "AccessDenied" and abs(time() - _date(headers.get("date"))) > _SKEW_SECONDS:
+        return "RequestTimeTooSkewed"
+    return code
+
+
+def _date(said: str | None) -> float:
+    """Seconds since 1970; now, where the server does not say it."""
+    try:
+        return parsedate_to_datetime(said or "").timestamp()
+    except ValueError:
+        return time()
 
 
 def _of_code(error: S3Error, where: str) -> DataEngineError:
-    known = CODES.get(error.code or "")
-    if error.code == "InternalError" and "no space left" in (error.message or ""):
+    code = code_of(error)
+    known = CODES.get(code)
+    if code == "InternalError" and "no space left" in (error.message or ""):
         known = CODES["XMinioStorageFull"]  # what MinIO says of the write that fills the disk
     if known is None:
-        message = f"the server says {error.code}: {error.message}"
+        message = f"the server says {code}: {error.message}"
         return _of_status(int(error.response.status), message, where)
     kind, what, todo = known
-    return kind(f"{what} ({error.code})" if kind is not Rejected else what, where=where, todo=todo)
+    return kind(f"{what} ({code})" if kind is not Rejected else what, where=where, todo=todo)
 
 
 def _of_status(status: int, what: str, where: str) -> DataEngineError:

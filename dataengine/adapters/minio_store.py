@@ -14,7 +14,7 @@ from minio.error import S3Error
 
 from dataengine.adapters.file_cache import FileCache
 from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_errors import translated
+from dataengine.adapters.minio_errors import code_of, translated
 from dataengine.core.artifacts import ArtifactRef, content_key
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.identity import digest_of, digest_of_file
@@ -139,13 +139,9 @@ class MinioStore:
             try:
                 return self._client.stat_object(self._bucket, self._name(key))
             except S3Error as error:
-                # an answer to HEAD has no body: where the server does not say it in a header, a bucket that is not
-                # there looks like a key that is not there
-                said = error.response.headers.get("x-minio-error-code", error.code)
-                if error.code == "NoSuchKey" and said != "NoSuchBucket":
+                # where the server does not say it in a header, a bucket that is not there looks like a key that is not
+                if error.code == "NoSuchKey" and code_of(error) != "NoSuchBucket":
                     return None
-                if said == "NoSuchBucket":
-                    raise error.copy("NoSuchBucket", error.message or "") from error
                 raise
 
     def _is_fresh(self, ref: ArtifactRef) -> bool:

@@ -26,13 +26,11 @@ from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.ports import JobResult, JobSpec, Store
 from dataengine.engines.opening import open_store
 from dataengine.runtime.environment import read_settings
-from services.trainer import job
 from services.trainer.parcel import open_parcel
+from services.trainer.specification import REJECTED, TERMINATED, VERDICT_FILE
 
 JOB = "DATAENGINE_JOB_"
 TRAIN = (sys.executable, "-m", "services.trainer.job")
-EXIT_REJECTED = 2
-EXIT_STOPPED = 143
 Unpack = Callable[[Store, bytes, Path], bytes]
 Reply = TypeVar("Reply")
 KEPT_CHECKPOINTS = 2
@@ -68,7 +66,7 @@ def main(key: str, environ: Mapping[str, str] = os.environ) -> int:
         return asyncio.run(train_parcel(store, key, settings, rank))
     except Rejected as error:
         print(f"{error}", file=sys.stderr)
-        return EXIT_REJECTED
+        return REJECTED
     except DataEngineError as error:
         print(f"{error}", file=sys.stderr)
         return 1
@@ -96,7 +94,7 @@ async def train_parcel(
     await _insist(settings, lambda: records.fetch_checkpoint(out / "work", settings.folder / "checkpoints"))
     spec = JobSpec(settings.pod, document, settings.folder)
     verdict = settings.folder / "verdict"
-    told = {job.VERDICT_FILE: str(verdict)}
+    told = {VERDICT_FILE: str(verdict)}
     jobs = SubprocessJobs(command or training_command(settings, rank), math.inf, told, grace=math.inf)
     shipping = Shipping(records if rank == 0 else None, out / "work")
     result = await _until_ended(jobs, spec, shipping)
@@ -211,7 +209,7 @@ async def _until_ended(jobs: SubprocessJobs, spec: JobSpec, shipping: Shipping) 
         await asyncio.gather(taking, return_exceptions=True)
         await asyncio.to_thread(shipping.ship, everything=True)
     if training.cancelled():
-        return JobResult(EXIT_STOPPED, "stopped by SIGTERM after a checkpoint")
+        return JobResult(TERMINATED, "stopped by SIGTERM after a checkpoint")
     return training.result()
 
 

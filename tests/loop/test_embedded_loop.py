@@ -16,7 +16,7 @@ from tests.small_run import make_world, run_file
 from tests.unit.cli.commands import CommandLine
 
 PATIENCE_SECONDS = 240.0
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("embedded-loop")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from deploy.local.server import Server
 from tests.integration.helm.charts import MATRIX, RefusedError, of_kind
 from tests.integration.helm.clusters import Namespace, until, values_of
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("helm")]
+pytestmark = [pytest.mark.integration]
 
 SERVICES = ("evaluator", "analyzer", "generator", "trainer")
 KINDS = "deployments,statefulsets,jobs,pods,services,configmaps,serviceaccounts,roles,rolebindings,networkpolicies,pdb"

@@ -10,7 +10,7 @@ from dataengine.adapters.kafka_topics import ACCESS
 from dataengine.runtime.later import LATER, group_of
 from tests.integration.helm.charts import MATRIX, Helm, Manifest, container, of_kind, pods, variables
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("helm")]
+pytestmark = [pytest.mark.integration]
 
 CREDENTIALS = ("PASSWORD", "USERNAME", "ACCESS_KEY", "SECRET_KEY", "API_KEY", "TOKEN")
 SERVICES = ("evaluator", "analyzer", "generator", "trainer")

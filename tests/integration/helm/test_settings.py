@@ -18,7 +18,7 @@ from dataengine.runtime.service import ServiceSettings
 from tests.integration.helm.charts import MATRIX, Helm, Manifest, container, of_kind, pods, variables
 from triton_models.student.settings import ServingSettings
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("helm")]
+pytestmark = [pytest.mark.integration]
 
 KINDS: dict[str, Any] = {
     "DATAENGINE_KAFKA_": KafkaConnection,

@@ -7,7 +7,7 @@ import pytest
 from deploy.helm.generate import CHART
 from tests.integration.helm.charts import MATRIX, Helm, RefusedError
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("helm")]
+pytestmark = [pytest.mark.integration]
 
 
 @pytest.mark.parametrize("values", MATRIX)

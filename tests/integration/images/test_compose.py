@@ -21,7 +21,7 @@ from deploy.local.machine import CHOICE, Machine
 from deploy.local.processes import Running
 from deploy.local.server import free_port, listens
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("images")]
+pytestmark = [pytest.mark.integration]
 
 IMAGES = {
     "KAFKA_IMAGE": "localhost/dataengine-kafka",

@@ -14,7 +14,7 @@ from dataengine.runtime.version import COMMIT
 from deploy.local.images import Engine
 from deploy.local.server import Server
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("images")]
+pytestmark = [pytest.mark.integration]
 
 AS_IN_A_POD = ("--network", "host", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 WRITABLE = ("--tmpfs", "/work:rw,size=64m,mode=1777")

@@ -4,7 +4,7 @@ import pytest
 
 from dataengine.testing.bus_contract import BusContract
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.integration]
 
 
 class TestKafkaBus(BusContract):

@@ -15,7 +15,7 @@ from dataengine.testing.bus_contract import nothing_comes, soon
 from deploy.local.server import Server
 from tests.integration.kafka.waiting import PATIENCE_SECONDS, insist, until
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.integration]
 
 TASKS = [Message("generation-task", f"run/{part}", b"%d" % part) for part in range(24)]
 

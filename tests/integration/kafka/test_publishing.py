@@ -18,7 +18,7 @@ from dataengine.wire.events import decode, encode
 from deploy.local.server import Server
 from tests.integration.kafka.waiting import PATIENCE_SECONDS, insist
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.integration]
 
 REF = ArtifactRef("artifact://runs/r/config.json", "0" * 64, 2)
 

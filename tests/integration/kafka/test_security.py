@@ -22,7 +22,7 @@ from deploy.local import kafka
 from deploy.local.server import MissingToolError, free_port
 from tests.integration.kafka.waiting import PATIENCE_SECONDS
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.integration]
 
 PLAIN = {name: f"{name}-secret" for name in ("evaluator", "analyzer", "trainer", "command", "autoscaler")}
 SCRAM = {"generator": "generator-secret"}

@@ -19,7 +19,7 @@ from deploy.local import kafka
 from deploy.local.server import MissingToolError, Server, free_port
 from tests.integration.kafka.waiting import PATIENCE_SECONDS, insist
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TOPICS = [TopicSpec("eval-done", 3), TopicSpec("data-ready", 3)]
 MESSAGES = 60

@@ -10,7 +10,7 @@ from dataengine.adapters.kafka_topics import TopicSpec, loop_topics
 from dataengine.core.errors import ConfigurationError, Retryable
 from deploy.local.server import free_port
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.integration]
 
 TWO = [TopicSpec("eval-done", 2), TopicSpec("data-ready", 3)]
 

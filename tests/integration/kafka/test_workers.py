@@ -25,7 +25,7 @@ from dataengine.runtime.parked import parked_events, replay
 from dataengine.runtime.worker import PARKED, STEPS, Moment, Observer, Patience, Worker
 from dataengine.wire.events import decode, encode
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kafka")]
+pytestmark = [pytest.mark.integration]
 
 REF = ArtifactRef("artifact://runs/r/config.json", "0" * 64, 2)
 READY = CheckpointReady("r", REF, 0, REF)

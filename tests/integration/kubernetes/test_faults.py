@@ -23,7 +23,7 @@ from dataengine.testing.silence import Silence
 from deploy.local.kubernetes import write_kubeconfig
 from tests.integration.kubernetes.cluster import RHYTHM, ROOT, SCRIPTED, Place, ScriptParcels, as_environment
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kubernetes")]
+pytestmark = [pytest.mark.integration]
 
 
 @pytest.fixture

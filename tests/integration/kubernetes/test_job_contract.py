@@ -8,7 +8,7 @@ from dataengine.core.ports import JobRunner
 from dataengine.testing.job_contract import JobContract, MakeJobs
 from tests.integration.kubernetes.cluster import Place
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kubernetes")]
+pytestmark = [pytest.mark.integration]
 
 
 class TestKubernetesJobs(JobContract):

@@ -7,7 +7,7 @@ import pytest
 from deploy.local import kubernetes
 from deploy.local.server import DidNotStartError, MissingToolError
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kubernetes")]
+pytestmark = [pytest.mark.integration]
 
 
 def test_what_did_start_is_stopped_when_the_rest_does_not(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.integration.kubernetes.cluster import Place
 from tests.unit.trainer.lessons_elsewhere import RUN, Lesson, here, out_of, weights
 from tests.unit.trainer.shop import Pool, sample
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("kubernetes")]
+pytestmark = [pytest.mark.integration]
 TRAINING_BEGINS = 240.0
 """Seconds within which even a busy machine has loaded what a training needs."""
 TRAINING = ("services.trainer.job", "--parcel")

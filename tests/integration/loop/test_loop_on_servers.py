@@ -17,7 +17,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.timeout(2400),
-    pytest.mark.xdist_group("loop-on-servers"),
 ]
 HANDLED = {topic for topic in TOPICS if topic != RunRested.topic}
 

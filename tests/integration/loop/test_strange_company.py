@@ -25,7 +25,6 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.slow,
     pytest.mark.timeout(1200),
-    pytest.mark.xdist_group("loop-on-servers"),
 ]
 RUN = "crowd"
 MOODS = [Mood(name, 6) for name in ("busy", "broken", "nonsense", "torn", "empty")]

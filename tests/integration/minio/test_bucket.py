@@ -14,7 +14,7 @@ from dataengine.adapters.minio_bucket import Lifetimes, describe, prepare_bucket
 from dataengine.adapters.minio_connection import S3Connection
 from dataengine.adapters.minio_store import MinioStore
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("minio")]
+pytestmark = [pytest.mark.integration]
 
 
 def rules_of(connection: S3Connection) -> dict[str, Rule]:

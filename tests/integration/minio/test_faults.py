@@ -23,7 +23,7 @@ from tests.integration.minio.conftest import connection_to
 from tests.integration.minio.files import GatedFile, TwoFacedPath
 from tests.integration.minio.proxies import wire_to
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("minio")]
+pytestmark = [pytest.mark.integration]
 MIB = 1 << 20
 
 

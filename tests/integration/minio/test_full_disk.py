@@ -18,7 +18,7 @@ from deploy.local import minio
 from deploy.local.server import DidNotStartError, MissingToolError, Server
 from tests.integration.minio.conftest import connection_to
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("minio")]
+pytestmark = [pytest.mark.integration]
 MIB = 1 << 20
 
 

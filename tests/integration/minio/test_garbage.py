@@ -14,7 +14,7 @@ from dataengine.report.reading import read_run
 from dataengine.runtime.garbage import carry_out, plan_sweep
 from dataengine.testing.made_up_run import make_up_run
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("minio")]
+pytestmark = [pytest.mark.integration]
 DAY = 86_400.0
 
 

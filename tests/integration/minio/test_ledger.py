@@ -13,7 +13,7 @@ from dataengine.adapters.store_ledger import StoreLedger
 from dataengine.core.ports import Message
 from dataengine.testing.ledger_contract import LedgerContract
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("minio")]
+pytestmark = [pytest.mark.integration]
 
 
 class TestOverMinio(LedgerContract):

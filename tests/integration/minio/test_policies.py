@@ -19,7 +19,7 @@ from deploy.local.minio import add_user
 from deploy.local.server import Server
 from tests.integration.minio.conftest import connection_to
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("minio")]
+pytestmark = [pytest.mark.integration]
 
 KEYS = RunKeys("a")
 EVERYTHING = {

@@ -19,7 +19,7 @@ from dataengine.core.identity import digest_of
 from dataengine.testing.store_contract import StoreContract
 from tests.integration.minio.files import TwoFacedPath
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("minio")]
+pytestmark = [pytest.mark.integration]
 WRITERS = 16
 
 

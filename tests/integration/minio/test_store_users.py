@@ -13,7 +13,7 @@ from deploy.local.services import NAMES
 from deploy.local.store_users import StoreUsers
 from tests.integration.minio.conftest import BUCKET, connection_to
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("minio")]
+pytestmark = [pytest.mark.integration]
 
 
 def test_each_service_logs_in_as_itself_and_keeps_its_secret(own_server: Server, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from dataengine.wire.inference import encode_probe
 from deploy.local.server import Server, free_port
 from tests.student_world import StudentWorld, questions
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("triton")]
+pytestmark = [pytest.mark.integration]
 
 
 class TestTritonStudent(StudentContract):

@@ -18,7 +18,7 @@ from deploy.local import triton
 from deploy.local.server import Server, free_port
 from tests.student_world import StudentWorld, questions
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("triton")]
+pytestmark = [pytest.mark.integration]
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -18,7 +18,7 @@ from dataengine.testing.student_contract import RANK
 from services.trainer.lesson import Lesson
 from tests.student_world import StudentWorld
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("triton")]
+pytestmark = [pytest.mark.integration]
 
 
 @torch.no_grad()

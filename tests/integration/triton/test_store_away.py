@@ -17,7 +17,7 @@ from deploy.local import minio, triton
 from deploy.local.server import MissingToolError, Server
 from tests.student_world import StudentWorld, questions
 
-pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("triton")]
+pytestmark = [pytest.mark.integration]
 
 
 @pytest.fixture

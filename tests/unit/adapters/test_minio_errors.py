@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from time import time
 from types import ModuleType
 from xml.etree.ElementTree import ParseError
 
@@ -14,6 +15,7 @@ import urllib3.exceptions
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError, NewConnectionError, SSLError
 
+from dataengine.adapters import minio_errors
 from dataengine.adapters.minio_bucket import describe, prepare_bucket
 from dataengine.adapters.minio_connection import S3Connection
 from dataengine.adapters.minio_errors import CODES, translate
@@ -165,6 +167,25 @@ def test_a_missing_bucket_is_not_taken_for_a_missing_key_where_the_server_tells_
     assert store.find("runs/a/x") is None
     answers.headers["x-minio-error-code"] = "NoSuchBucket"
     with pytest.raises(ConfigurationError, match="no such bucket"):
+        store.find("runs/a/x")
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_wrong_is_not_taken_for_a_right_that_is_missing(
+    answers: Answers, store: MinioStore, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    answers.status = 403
+    with pytest.raises(ConfigurationError, match="refuses it to this user"):
+        store.find("runs/a/x")
+    now = time()
+    monkeypatch.setattr(minio_errors, "time", lambda: now + 3600 * hours)
+    with pytest.raises(Retryable, match="clock and ours differ"):
+        store.find("runs/a/x")
+
+
+def test_the_code_in_a_header_counts_where_there_is_no_body(answers: Answers, store: MinioStore) -> None:
+    answers.status, answers.headers = 403, {"x-minio-error-code": "RequestTimeTooSkewed"}
+    with pytest.raises(Retryable, match="clock and ours differ"):
         store.find("runs/a/x")
 
 

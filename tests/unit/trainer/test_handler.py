@@ -13,8 +13,8 @@ from dataengine.data.exports import LETTER_SUFFIX
 from dataengine.testing.fake_jobs import FakeJobs
 from dataengine.testing.pictures import noisy_picture
 from services.trainer.handler import TrainingFailed
-from services.trainer.job import TrainingJob
 from services.trainer.record_files import RecordFile
+from services.trainer.specification import TrainingJob
 from tests.unit.trainer.shop import Shop, base_data, pets_by_ratio
 
 

@@ -20,13 +20,13 @@ from dataengine.core.ports import JobResult, JobSpec
 from dataengine.student.tiny_llava import TinyLlava
 from dataengine.testing.fake_jobs import FakeJobs
 from deploy.local.server import free_port
-from services.trainer.job import TrainingJob
 from services.trainer.lessons import PreparedLessons, Reader, ReadLessons
 from services.trainer.mix import DataSet, DrawnBatches, Mix, by_ratio
 from services.trainer.parcel import TrainingParcels, open_parcel
 from services.trainer.recipe import Recipe
 from services.trainer.record_files import RecordFile, write_records
 from services.trainer.records import TrainingRecord
+from services.trainer.specification import TrainingJob
 from services.trainer.training import Trained, train
 from tests.unit import micro_student
 from tests.unit.trainer.shop import Shop, pets_by_ratio

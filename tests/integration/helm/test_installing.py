@@ -132,7 +132,7 @@ def test_a_wrong_login_stops_the_installation_with_its_reason(
     (pod,) = namespace.objects("pods")
     (status,) = pod["status"]["containerStatuses"]
     assert status["state"]["terminated"]["exitCode"] == 2
-    assert "the server refuses it to this user" in status["state"]["terminated"]["message"]
+    assert "the server does not know the access key" in status["state"]["terminated"]["message"]
     assert not namespace.objects("deployments")
 
 

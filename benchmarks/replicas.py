@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from dataengine.adapters.kafka_topics import TASK_PARTITIONS
 from tests.chaos.cluster import Cluster
 from tests.chaos.in_turn import InTurn, once, told
 from tests.chaos.strangers import messages_of
 from tests.small_run import make_world, run_file
 
 PART = 5
-TASK_PARTITIONS = 24
-"""As `dataengine prepare` makes them where nothing else is said: a task waits for those before it in its partition."""
 
 
 @dataclass(frozen=True, slots=True)

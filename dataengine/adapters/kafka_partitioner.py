@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from aiokafka.partitioner import DefaultPartitioner
 
 _by_hash = DefaultPartitioner()
+_DIGITS = 9
+"""Of a piece's number. Somebody else's key may end in any number: it is none of our pieces then."""
 
 
 def partition_of(key: bytes, all_partitions: Sequence[int], available: Sequence[int]) -> int:
     """A partition for `key`, always the same one while their number stays: pieces `THING/0`, `THING/1`, … lie in
     neighbouring ones, from the partition of `THING` on."""
     thing, slash, piece = key.rpartition(b"/")
-    if not slash or not piece.isdigit():
+    if not (slash and piece.isdigit() and len(piece) <= _DIGITS):
         return int(_by_hash(key, all_partitions, available))
-    partitions = list(all_partitions)
-    first = partitions.index(_by_hash(thing, partitions, partitions))
-    return partitions[(first + int(piece)) % len(partitions)]
+    return (int(_by_hash(thing, all_partitions, available)) + int(piece)) % len(all_partitions)

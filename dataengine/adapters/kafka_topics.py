@@ -18,6 +18,8 @@ world that is not ready: names of `dataengine.runtime`."""
 MAX_BYTES = 64 * 1024
 """Largest key and value of an event together: what is larger belongs into an artifact."""
 MAX_HEADER_BYTES = 16 * 1024
+PARTITIONS, TASK_PARTITIONS = 6, 24
+"""Of each topic of events and of that of generation tasks, where nothing else is said."""
 _PARKED_BYTES = 512 * 1024
 _DAY_MS = 24 * 60 * 60 * 1000
 
@@ -46,7 +48,7 @@ class TopicSpec:
         }
 
 
-def loop_topics(partitions: int = 6, task_partitions: int = 24) -> tuple[TopicSpec, ...]:
+def loop_topics(partitions: int = PARTITIONS, task_partitions: int = TASK_PARTITIONS) -> tuple[TopicSpec, ...]:
     """Every topic of the loop. Events of one run share a partition, so `partitions` bounds how many runs are served
     at once; `task_partitions` bounds how many generator replicas share the tasks of a round."""
     events = [

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from dataengine.adapters.kafka_topics import PARTITIONS, TASK_PARTITIONS
 from dataengine.cli.exits import FAILED
 from dataengine.cli.options import JsonOption, result_console
 from dataengine.engines import examining
@@ -41,10 +42,12 @@ def doctor(as_json: JsonOption = False) -> None:
 
 
 def prepare(
-    partitions: Annotated[int, typer.Option(min=1, help="Of each event topic: runs that are served at once.")] = 6,
+    partitions: Annotated[
+        int, typer.Option(min=1, help="Of each event topic: runs that are served at once.")
+    ] = PARTITIONS,
     task_partitions: Annotated[
         int, typer.Option(min=1, help="Of the topic of generation tasks: replicas that can share a round.")
-    ] = 24,
+    ] = TASK_PARTITIONS,
     replication: Annotated[int, typer.Option(min=1, help="Copies of each partition.")] = 1,
 ) -> None:
     """Make the topics and the bucket that are not there. What is there stays as it is; differences are told.

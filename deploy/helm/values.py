@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from dataengine.adapters.kafka_topics import PARTITIONS, TASK_PARTITIONS
 from dataengine.runtime.service import ServiceSettings
 from deploy.helm.engine_values import S3, Kafka, Setting, Teacher, Training, Triton, Values, settings_of
 from triton_models.student.settings import ServingSettings
@@ -121,9 +122,9 @@ class Prepare(Values):
 
     enabled: bool = True
     """Run it. If not, `dataengine prepare` has to be run by hand before the first run."""
-    partitions: int = Field(default=6, ge=1)
+    partitions: int = Field(default=PARTITIONS, ge=1)
     """Partitions of each topic of events: runs that are served at once."""
-    task_partitions: int = Field(default=24, ge=1)
+    task_partitions: int = Field(default=TASK_PARTITIONS, ge=1)
     """Partitions of the topic of generation tasks: replicas that can share a round."""
     replication: int = Field(default=3, ge=1)
     """Copies of each partition; not more than there are brokers."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from time import monotonic
 
@@ -57,7 +57,7 @@ class Generator:
         self._source_of = cache(source_of)
         self._writing_of = cache(KnownWriting)
         # what an artifact holds never changes; every part of a round looks at these
-        self._plan_of = lru_cache(_PLANS_KEPT)(self._read_plan)
+        self._plan_of = lru_cache(_PLANS_KEPT)(partial(PlanDoc.load, store))
         self._samples_of = lru_cache(_ROUNDS_KEPT)(self._read_samples)
         self._progress = progress
         self._settings = settings or GeneratorSettings()
@@ -200,7 +200,8 @@ class Generator:
 
     def _earlier(self, run: str, number: int) -> tuple[list[ArtifactRef], list[Sample]]:
         """The datasets of former rounds, and their samples."""
-        keys, refs = RunKeys(run), list[ArtifactRef]()
+        keys = RunKeys(run)
+        refs: list[ArtifactRef] = []
         samples: list[Sample] = []
         for former in range(1, number):
             ref = self._store.find(keys.round(former, "dataset.json"))
@@ -208,9 +209,6 @@ class Generator:
                 refs.append(ref)
                 samples += self._samples_of(DatasetDoc.load(self._store, ref).samples)
         return refs, samples
-
-    def _read_plan(self, ref: ArtifactRef) -> PlanDoc:
-        return PlanDoc.load(self._store, ref)
 
     def _read_samples(self, rows: ArtifactRef) -> Sequence[Sample]:
         return decode_samples(self._store.get(rows), rows.uri)
@@ -247,7 +245,7 @@ class Generator:
         run = RunFile.load(self._store, event.config)
         documents = [PartDoc.load(self._store, part) for part in parts]
         earlier, former_samples = self._earlier(event.run, event.round)
-        per_part = [decode_samples(self._store.get(doc.samples), doc.samples.uri) for doc in documents]
+        per_part = [self._read_samples(doc.samples) for doc in documents]
         samples, twins = merged(per_part, former_samples, run.generation.duplicate_similarity)
         if not samples:
             raise Rejected(

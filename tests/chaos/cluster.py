@@ -42,7 +42,8 @@ class Cluster:
     ) -> None:
         self.folder = folder
         self.work, self.logs, self.disk = folder / "work", folder / "logs", folder / "minio"
-        self.brokers, self.task_partitions = _brokers(folder, brokers), task_partitions
+        self.brokers = _brokers(folder, brokers)
+        self.task_partitions = task_partitions
         self.minio = minio.server(self.disk / "data")
         self.minio.log = folder / "minio.log"
         self.teacher = teacher.server(sys.executable, folder, free_port(), *teacher_options)

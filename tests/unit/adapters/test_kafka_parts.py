@@ -215,6 +215,12 @@ def test_pieces_of_a_round_lie_in_turn_and_everything_else_where_its_hash_says(r
     assert partition_of(run.encode(), partitions, []) == partition_of(f"{run}/0".encode(), partitions, []) == by_hash
 
 
+@pytest.mark.parametrize("key", [b"", b"/", b"7", b"loop/", b"loop/x", b"loop/" + b"9" * 5000])
+def test_a_key_that_is_no_piece_of_a_round_goes_by_its_hash(key: bytes) -> None:
+    partitions = list(range(24))
+    assert partition_of(key, partitions, []) == DefaultPartitioner()(key, partitions, [])
+
+
 async def test_a_broker_that_does_not_know_of_itself_yet_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     answers: list[set[str]] = [set(), {"broker-1"}]
     closed: list[bool] = []

@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.inprocess_student import InprocessStudent
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.identity import digest_of_weights
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import AnswerMode
+from dataengine.inference.bases import Bases
+from dataengine.inference.in_process import InprocessStudent
+from dataengine.inference.settings import ServingSettings
 from dataengine.student.tiny_llava import TinyLlava
 from dataengine.testing.pictures import noisy_picture, plain_picture
+from dataengine.training.recipe import Recipe
+from dataengine.training.records import TrainingRecord
+from dataengine.training.training import train
 from dataengine.wire.documents import CheckpointDoc
 from dataengine.wire.trees import put_tree
-from services.trainer.recipe import Recipe
-from services.trainer.records import TrainingRecord
-from services.trainer.training import train
 from tests.unit import micro_student
-from triton_models.student.bases import Bases
-from triton_models.student.settings import ServingSettings
 
 WORDS = ("what", "color", "is", "the", "thing", "top", "left")
 

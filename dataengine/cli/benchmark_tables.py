@@ -9,10 +9,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.evaluator.benchmarks.benchmark import Benchmark
-from services.evaluator.offline.comparison import Change, Comparison
-from services.evaluator.offline.dataset_check import Findings
-from services.evaluator.offline.scorecard import Score, Scorecard
+from dataengine.evaluation.benchmarks.benchmark import Benchmark
+from dataengine.evaluation.offline.comparison import Change, Comparison
+from dataengine.evaluation.offline.dataset_check import Findings
+from dataengine.evaluation.offline.scorecard import Score, Scorecard
 
 _FLIPS_SHOWN = 20
 _HOW_TO_READ = Text(

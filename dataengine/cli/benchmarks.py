@@ -16,13 +16,13 @@ from dataengine.cli.benchmark_tables import benchmarks_table, comparison_table, 
 from dataengine.cli.exits import FAILED
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.identity import digest_of, digest_of_file
-from services.evaluator.benchmarks.benchmark import Benchmark, Dataset, Judgement, typed_by
-from services.evaluator.benchmarks.collector import paused_collector
-from services.evaluator.benchmarks.registry import BENCHMARKS, find_benchmark
-from services.evaluator.offline.comparison import compare as compared
-from services.evaluator.offline.dataset_check import check_dataset
-from services.evaluator.offline.predictions import Predictions, judged, read_predictions
-from services.evaluator.offline.scorecard import Missing, scorecard
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, typed_by
+from dataengine.evaluation.benchmarks.collector import paused_collector
+from dataengine.evaluation.benchmarks.registry import BENCHMARKS, find_benchmark
+from dataengine.evaluation.offline.comparison import compare as compared
+from dataengine.evaluation.offline.dataset_check import check_dataset
+from dataengine.evaluation.offline.predictions import Predictions, judged, read_predictions
+from dataengine.evaluation.offline.scorecard import Missing, scorecard
 
 NameArgument = Annotated[
     str, typer.Argument(metavar="BENCHMARK", help="A name of `dataengine benchmarks`, or a YAML of your own.")

@@ -16,15 +16,15 @@ from dataengine.data.embeddings import Embeddings
 from dataengine.data.exports import training_turns
 from dataengine.data.picture_sources import open_source
 from dataengine.data.writing import KnownWriting
+from dataengine.evaluation.benchmarks.registry import find_benchmark
+from dataengine.evaluation.handler import fingerprints
+from dataengine.evaluation.judging import judge_of
+from dataengine.evaluation.splits import Splits, read_splits
+from dataengine.evaluation.uploads import read_uploads
+from dataengine.generation.filters.registry import find_filter
+from dataengine.generation.prompt_files import load_prompt
 from dataengine.runtime.runfile import RunFile
-from services.evaluator.benchmarks.registry import find_benchmark
-from services.evaluator.handler import fingerprints
-from services.evaluator.judging import judge_of
-from services.evaluator.splits import Splits, read_splits
-from services.evaluator.uploads import read_uploads
-from services.generator.filters.registry import find_filter
-from services.generator.prompt_files import load_prompt
-from services.trainer.records import read_records
+from dataengine.training.records import read_records
 
 BROKEN = "broken"
 _SMALL_POOL = 5000

@@ -17,10 +17,10 @@ from dataengine.cli.benchmark_tables import types_table
 from dataengine.cli.benchmarks import DataOption, NameArgument, progress_bar, read_dataset
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import Question
+from dataengine.evaluation.benchmarks.aokvqa import UNCLASSIFIED, read_types
+from dataengine.evaluation.benchmarks.registry import find_benchmark
+from dataengine.evaluation.teacher_types import TYPES, types_by_teacher
 from dataengine.runtime.runfile import TeacherSection
-from services.evaluator.benchmarks.aokvqa import UNCLASSIFIED, read_types
-from services.evaluator.benchmarks.registry import find_benchmark
-from services.evaluator.teacher_types import TYPES, types_by_teacher
 
 
 def classify(
@@ -52,7 +52,7 @@ def classify(
 
 async def _ask(section: TeacherSection, questions: list[Question], known: dict[str, str], path: Path) -> None:
     """Every batch is kept as soon as it is in."""
-    from dataengine.adapters.openai_teacher import OpenAITeacher  # a heavy library: only where a teacher is asked
+    from dataengine.teachers.openai_compatible import OpenAITeacher  # a heavy library: only where a teacher is asked
 
     asked = OpenAITeacher.from_section(section)
     with progress_bar("questions") as bar:

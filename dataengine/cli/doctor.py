@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dataengine.adapters.kafka_topics import PARTITIONS, TASK_PARTITIONS
+from dataengine.backends.kafka.topics import PARTITIONS, TASK_PARTITIONS
 from dataengine.cli.exits import FAILED
 from dataengine.cli.options import JsonOption, result_console
-from dataengine.engines import examining
+from dataengine.hosting import examination as examining
 
 _WORDS = {True: "well", False: "NOT WELL", None: "-"}
 _STYLES = {True: "green", False: "bold red", None: "dim"}

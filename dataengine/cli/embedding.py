@@ -11,9 +11,9 @@ from dataengine.cli.options import RunFileArgument
 from dataengine.core.errors import ConfigurationError
 from dataengine.data.embeddings import write_embeddings
 from dataengine.data.picture_sources import open_source
+from dataengine.evaluation.benchmarks.registry import find_benchmark
+from dataengine.evaluation.splits import read_splits
 from dataengine.runtime.runfile import read_run_file
-from services.evaluator.benchmarks.registry import find_benchmark
-from services.evaluator.splits import read_splits
 
 
 def embed(

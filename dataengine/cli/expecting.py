@@ -11,7 +11,7 @@ from dataengine.cli.mixing import mix_bytes, with_largest_batch
 from dataengine.cli.planning import plan_rounds, prompt_size, told
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.runtime.runfile import RunFile
-from services.trainer.recipe import Recipe, recipe_in_round
+from dataengine.training.recipe import Recipe, recipe_in_round
 
 _GIB = 2**30
 _PICTURE_BYTES = 100_000
@@ -55,7 +55,7 @@ def _memory(run: RunFile) -> tuple[dict[str, float], float]:
     from dataclasses import asdict
 
     from dataengine.student.registry import family  # torch: only where a student is at hand
-    from services.trainer.memory import longest_batch, training_memory
+    from dataengine.training.memory import longest_batch, training_memory
 
     found, recipe = family(run.student.family), with_largest_batch(run, recipe_of(run))
     base = run.student.base if run.student.base.exists() else None

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.exits import FAILED, SHORT_OF_GOAL
 from dataengine.core.errors import Cancelled
 from dataengine.experiment.design import Cell, read_experiment

@@ -14,12 +14,12 @@ from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import READS
 from dataengine.core.ports import Store
-from dataengine.engines.opening import on_servers
+from dataengine.embedded import Home
+from dataengine.hosting.backends import on_servers
 from dataengine.report.reading import list_runs, read_run
 from dataengine.report.views import Parked, RunView, Signs
 from dataengine.runtime.parked import parked_events
 from dataengine.runtime.progress import StageProgress, progress_of
-from services.embedded import Home
 
 LATELY = 120.0
 """Seconds: services that said how far they are within this time are at work."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataengine.core.errors import DataEngineError, InputError
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.training_sections import MixedSection, MixSection
-from services.trainer.mix import by_ratio, expected_batch
-from services.trainer.recipe import Recipe
-from services.trainer.records import read_records, turns_in
+from dataengine.training.mix import by_ratio, expected_batch
+from dataengine.training.recipe import Recipe
+from dataengine.training.records import read_records, turns_in
 
 
 def mix_line(run: RunFile, counts: dict[str, int]) -> str:

@@ -14,11 +14,11 @@ from rich.table import Table
 from dataengine.cli.options import HomeOption, JsonOption, result_console
 from dataengine.cli.places import bus_of, ledger_of
 from dataengine.core.errors import ConfigurationError, ContractError
-from dataengine.engines.opening import on_servers
+from dataengine.embedded import Home
+from dataengine.hosting.backends import on_servers
 from dataengine.runtime import parked as parking
 from dataengine.runtime.parked import ParkedEvent
 from dataengine.wire.events import decode
-from services.embedded import Home
 
 app = typer.Typer(help="Events that were set aside with their error.", no_args_is_help=True)
 

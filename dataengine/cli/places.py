@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.sqlite_bus import SqliteBus
-from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.backends.directory.store import DirectoryStore
+from dataengine.backends.sqlite.bus import SqliteBus
+from dataengine.backends.sqlite.ledger import SqliteLedger
 from dataengine.core.ports import Bus, Ledger, Store
-from dataengine.engines.opening import on_servers, open_bus, open_ledger, open_store
-from services.embedded import Home
+from dataengine.embedded import Home
+from dataengine.hosting.backends import on_servers, open_bus, open_ledger, open_store
 
 
 def store_of(home: Path) -> Store:

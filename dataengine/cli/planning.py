@@ -11,10 +11,10 @@ from dataengine.cli.mixing import records_of_a_batch
 from dataengine.core.errors import DataEngineError
 from dataengine.core.pictures import Annotations, Picture, Region
 from dataengine.data.picture_sources import open_source
+from dataengine.generation.prompt_files import load_prompt
 from dataengine.runtime.runfile import RunFile
+from dataengine.training.recipe import Recipe
 from dataengine.wire.documents import BadCase
-from services.generator.prompt_files import load_prompt
-from services.trainer.recipe import Recipe
 
 CHARACTERS_PER_TOKEN = 4.0
 """English text in the vocabularies of current language models; a rule of thumb of their makers."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dataengine.adapters.minio_policies import RIGHTS, policy_of
+from dataengine.backends.minio.policies import RIGHTS, policy_of
 
 
 def policy(

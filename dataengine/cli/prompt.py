@@ -15,16 +15,16 @@ from dataengine.cli.exits import SHORT_OF_GOAL
 from dataengine.cli.options import JsonOption, RunFileArgument, result_console
 from dataengine.core.questions import Question
 from dataengine.data.picture_sources import open_source
-from dataengine.engines.opening import open_teacher
+from dataengine.evaluation.benchmarks.registry import find_benchmark
+from dataengine.evaluation.splits import read_splits
+from dataengine.generation.ipo.keeping import KeptTeacher, write_outcome, write_version
+from dataengine.generation.ipo.optimising import Optimiser
+from dataengine.generation.ipo.probing import probe_set
+from dataengine.generation.ipo.versions import PairedTest, Refused, StopRule, Version, adopted
+from dataengine.generation.prompt_files import load_prompt, text_of
+from dataengine.hosting.backends import open_teacher
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.wire.documents import BadCase
-from services.evaluator.benchmarks.registry import find_benchmark
-from services.evaluator.splits import read_splits
-from services.generator.ipo.keeping import KeptTeacher, write_outcome, write_version
-from services.generator.ipo.optimising import Optimiser
-from services.generator.ipo.probing import probe_set
-from services.generator.ipo.versions import PairedTest, Refused, StopRule, Version, adopted
-from services.generator.prompt_files import load_prompt, text_of
 
 app = typer.Typer(help="The words in which the teacher is asked.", no_args_is_help=True)
 

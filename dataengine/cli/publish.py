@@ -16,11 +16,11 @@ from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import CheckpointReady, DataReady, EvalDone, Event, WeaknessReport
 from dataengine.core.ports import Store
-from dataengine.engines.opening import on_servers
+from dataengine.embedded import Home, base_checkpoint
+from dataengine.hosting.backends import on_servers
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.wire.documents import AnalysisDoc, EvaluationDoc, PlanDoc
 from dataengine.wire.events import encode
-from services.embedded import Home, base_checkpoint
 
 
 class Topic(StrEnum):

@@ -11,10 +11,10 @@ from dataengine.core.errors import ConfigurationError, DataEngineError
 from dataengine.core.ports import PictureSource, Store
 from dataengine.core.questions import Split
 from dataengine.data.picture_sources import open_source
+from dataengine.evaluation.benchmarks.registry import find_benchmark
+from dataengine.evaluation.splits import Splits, read_splits
 from dataengine.report.page import report_page
 from dataengine.runtime.runfile import RunFile
-from services.evaluator.benchmarks.registry import find_benchmark
-from services.evaluator.splits import Splits, read_splits
 
 
 def write_report(store: Store, home: Path, run: RunFile) -> Path:

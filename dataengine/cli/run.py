@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.checking import check
 from dataengine.cli.exits import FAILED, SHORT_OF_GOAL, WRONG_USAGE
 from dataengine.cli.inspect import status_object
@@ -23,10 +23,10 @@ from dataengine.cli.reporting import write_report
 from dataengine.cli.tables import run_table
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import Cancelled
+from dataengine.embedded import Home, Outcome, turn
 from dataengine.report.reading import read_run
 from dataengine.runtime.logs import log_to
 from dataengine.runtime.runfile import RunFile, read_run_file
-from services.embedded import Home, Outcome, turn
 
 _ON_STDERR = Console(stderr=True)
 

@@ -13,9 +13,9 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from dataengine.generation.filters.registry import FILTERS
 from dataengine.runtime.runfile import RunFile
-from services.generator.filters.registry import FILTERS
-from services.trainer.recipe import Recipe
+from dataengine.training.recipe import Recipe
 
 EXAMPLE = """\
 run: mine

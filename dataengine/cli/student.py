@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from dataengine.student.family import Family
-    from services.trainer.recipe import Recipe
+    from dataengine.training.recipe import Recipe
 
 app = typer.Typer(help="Model families.", no_args_is_help=True)
 
@@ -57,7 +57,7 @@ def inspect(
 def student_object(name: str, checkpoint: Path | None) -> dict[str, Any]:
     """What `student inspect --json` prints."""
     from dataengine.student.registry import family as find_family  # torch: only where a student is at hand
-    from services.trainer.recipe import family_recipe
+    from dataengine.training.recipe import family_recipe
 
     family, recipe = find_family(name), family_recipe(name)
     try:

@@ -97,9 +97,9 @@ def _same_weights(one: CheckpointDoc, other: CheckpointDoc) -> bool:
 
 def main() -> None:
     """The process: the embedded loop with one torch thread, so that neighbours do not spin against each other."""
-    from dataengine.adapters.directory import DirectoryStore
+    from dataengine.backends.directory.store import DirectoryStore
+    from dataengine.embedded import Home, base_checkpoint, turn
     from dataengine.runtime.logs import log_to
-    from services.embedded import Home, base_checkpoint, turn
 
     home = Path(sys.argv[1])
     store = DirectoryStore(home)

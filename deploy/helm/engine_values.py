@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kubernetes_pool import KubernetesPool
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.triton_connection import TritonConnection
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kubernetes.pool import KubernetesPool
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.triton.connection import TritonConnection
 
 Setting = bool | int | float | str
 

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dataengine.adapters.kafka_topics import PARTITIONS, TASK_PARTITIONS
+from dataengine.backends.kafka.topics import PARTITIONS, TASK_PARTITIONS
+from dataengine.inference.settings import ServingSettings
 from dataengine.runtime.service import ServiceSettings
 from deploy.helm.engine_values import S3, Kafka, Setting, Teacher, Training, Triton, Values, settings_of
-from triton_models.student.settings import ServingSettings
 
 
 class Image(Values):

@@ -19,7 +19,7 @@ from pathlib import Path
 from dataengine.cli.progress import shown_progress
 from dataengine.core.events import RunRested
 from dataengine.core.ports import Bus, Progress
-from dataengine.engines.opening import open_bus
+from dataengine.hosting.backends import open_bus
 from dataengine.runtime.parked import parked_events
 from dataengine.runtime.progress import progress_of
 from dataengine.runtime.runfile import RunFile, read_run_file

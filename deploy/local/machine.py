@@ -20,7 +20,7 @@ from dataclasses import replace
 from fcntl import LOCK_EX, flock
 from pathlib import Path
 
-from dataengine.adapters.minio_policies import RIGHTS
+from dataengine.backends.minio.policies import RIGHTS
 from deploy.local import kafka, minio, teacher, triton
 from deploy.local.compose import Containers, Engine, find_engine
 from deploy.local.processes import Processes, Running

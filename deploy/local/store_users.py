@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from dataengine.adapters.minio_policies import RIGHTS, policy_of
+from dataengine.backends.minio.policies import RIGHTS, policy_of
 from deploy.local import minio
 
 

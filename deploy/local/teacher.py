@@ -18,9 +18,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from dataengine.adapters.annotations.teacher import AnnotationTeacher
 from dataengine.core.errors import Rejected
 from dataengine.core.ports import TeacherReply, TeacherRequest
+from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from deploy.local.server import Server, listens
 from deploy.local.teacher_moods import PATH as MOODS_PATH
 from deploy.local.teacher_moods import MoodName, Moods, read_moods

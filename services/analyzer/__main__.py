@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from dataengine.analysis.handler import AnalyzerHandler
 from dataengine.core.events import Event, RunRested, WeaknessReport
-from dataengine.engines.serving import Bench, run_on_engines
+from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
 from dataengine.runtime.worker import Handler, Observer
-from services.analyzer.handler import AnalyzerHandler
 
 
 def handlers_of(bench: Bench) -> Mapping[str, Handler]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dataengine.engines.opening import open_student
-from dataengine.engines.serving import Bench, run_on_engines
+from dataengine.evaluation.benchmarks.registry import find_benchmark
+from dataengine.evaluation.handler import Evaluator
+from dataengine.hosting.backends import open_student
+from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.runtime.worker import Handler, Observer
-from services.evaluator.benchmarks.registry import find_benchmark
-from services.evaluator.handler import Evaluator
 
 
 def handlers_of(bench: Bench) -> Mapping[str, Handler]:

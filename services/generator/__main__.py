@@ -8,14 +8,14 @@ from functools import cache
 
 from dataengine.core.events import Event, GenerationDone
 from dataengine.data.picture_sources import open_source
-from dataengine.engines.opening import open_teacher
-from dataengine.engines.serving import Bench, run_on_engines
+from dataengine.generation.handler import Generator
+from dataengine.generation.settings import GeneratorSettings
+from dataengine.hosting.backends import open_teacher
+from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.runtime.metrics import MeteredTeacher
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.runtime.worker import Handler, Observer, Patience
 from dataengine.wire.documents import PartDoc
-from services.generator.handler import Generator
-from services.generator.settings import GeneratorSettings
 
 
 def handlers_of(bench: Bench) -> Mapping[str, Handler]:

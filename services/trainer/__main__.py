@@ -8,12 +8,12 @@ from functools import cache
 
 from dataengine.core.events import CheckpointReady, Event
 from dataengine.data.picture_sources import open_source
-from dataengine.engines.opening import open_jobs
-from dataengine.engines.serving import Bench, run_on_engines
+from dataengine.hosting.backends import open_jobs
+from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.runtime.worker import Handler, Observer, Patience
+from dataengine.training.handler import Trainer
+from dataengine.training.parcel import TrainingParcels
 from dataengine.wire.documents import CheckpointDoc
-from services.trainer.handler import Trainer
-from services.trainer.parcel import TrainingParcels
 
 LONGEST = 7 * 24 * 3600.0
 """Seconds that a training may take in a child process."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.core.events import TOPICS
 from dataengine.core.ports import Store
-from dataengine.engines.opening import open_store
+from dataengine.hosting.backends import open_store
 from tests.chaos.cluster import Cluster, numbers
 from tests.chaos.strangers import STRANGER, messages_of
 from tests.small_run import run_file

@@ -12,7 +12,7 @@ from aiokafka.errors import MessageSizeTooLargeError
 from dataengine.core.errors import Rejected
 from dataengine.core.events import READS
 from dataengine.core.ports import Message
-from dataengine.engines.opening import open_bus
+from dataengine.hosting.backends import open_bus
 from dataengine.wire.events import MAX_BYTES
 
 STRANGER = "stranger"

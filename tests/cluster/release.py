@@ -19,7 +19,7 @@ TRAINING = "app.kubernetes.io/name=dataengine-training"
 _READ_ALL = """
 import asyncio, json
 from dataengine.core.events import TOPICS
-from dataengine.engines.opening import open_bus
+from dataengine.hosting.backends import open_bus
 async def read():
     bus = open_bus()
     messages = await bus.history([*TOPICS, "parked"])

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.sqlite_bus import SqliteBus
-from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.backends.sqlite.bus import SqliteBus
+from dataengine.backends.sqlite.ledger import SqliteLedger
 from dataengine.core.errors import Rejected
 from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import BusContract, soon

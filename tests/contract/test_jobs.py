@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.subprocess_jobs import SubprocessJobs
+from dataengine.backends.process.jobs import SubprocessJobs
 from dataengine.core.errors import Rejected
 from dataengine.core.ports import JobResult, JobRunner, JobSpec
 from dataengine.testing.fake_jobs import FakeJobs, FakeJobsMemory

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected
 from dataengine.core.ports import Store

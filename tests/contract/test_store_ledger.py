@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.store_ledger import StoreLedger
+from dataengine.backends.directory.store import DirectoryStore
+from dataengine.backends.minio.ledger import StoreLedger
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ContractError, Retryable
 from dataengine.core.ports import Message, Store

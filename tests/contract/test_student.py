@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.inprocess_student import InprocessStudent
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Retryable
 from dataengine.core.ports import AskStudent, Student
 from dataengine.core.questions import Answer, NoAnswer
+from dataengine.inference.in_process import InprocessStudent
 from dataengine.testing.fake_student import FakeStudent
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.testing.student_contract import RANK, StudentContract

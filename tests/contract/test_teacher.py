@@ -10,11 +10,11 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletion
 
-from dataengine.adapters.annotations.teacher import AnnotationTeacher
-from dataengine.adapters.openai_teacher import OpenAITeacher, translated
 from dataengine.core.errors import ConfigurationError, Rejected, Retryable
 from dataengine.core.ports import Teacher
 from dataengine.runtime.runfile import TeacherSection
+from dataengine.teachers.openai_compatible import OpenAITeacher, translated
+from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from dataengine.testing.fake_teacher import FakeTeacher
 from dataengine.testing.pictures import plain_picture
 from dataengine.testing.teacher_contract import WRITE, TeacherContract

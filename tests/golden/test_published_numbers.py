@@ -3,8 +3,8 @@
 import pytest
 
 from dataengine.core.allocation import DiagnoseHistory, DiagnosePoint, DiagnoseScore, Spending, weights
+from dataengine.generation.planning import budget_of
 from dataengine.wire.samples import SEED_TYPES
-from services.generator.planning import budget_of
 
 TYPES = tuple(SEED_TYPES.values())
 COUNTS = (3158, 1831, 4649, 978, 2447, 657, 97, 331, 85)

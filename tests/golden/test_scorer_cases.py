@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.evaluator.scoring.gqa import score_gqa
-from services.evaluator.scoring.mme import read_label
-from services.evaluator.scoring.scienceqa import choice_index, read_answer
-from services.evaluator.scoring.seed import score_letter_llava, score_letter_minigpt4
-from services.evaluator.scoring.vizwiz import score_vizwiz
-from services.evaluator.scoring.vqa import Golds, VqaScorer, VqaVariant
-from services.evaluator.scoring.vqa_text import normalise_m4c, normalise_vqaeval
+from dataengine.evaluation.scoring.gqa import score_gqa
+from dataengine.evaluation.scoring.mme import read_label
+from dataengine.evaluation.scoring.scienceqa import choice_index, read_answer
+from dataengine.evaluation.scoring.seed import score_letter_llava, score_letter_minigpt4
+from dataengine.evaluation.scoring.vizwiz import score_vizwiz
+from dataengine.evaluation.scoring.vqa import Golds, VqaScorer, VqaVariant
+from dataengine.evaluation.scoring.vqa_text import normalise_m4c, normalise_vqaeval
 
 CASES = [json.loads(line) for line in Path(__file__).with_name("scorer_cases.jsonl").read_text("utf-8").splitlines()]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dataengine.adapters.kubernetes_api import KubernetesApi
-from dataengine.adapters.kubernetes_manifest import job_manifest
-from dataengine.adapters.kubernetes_pool import KubernetesPool
+from dataengine.backends.kubernetes.api import KubernetesApi
+from dataengine.backends.kubernetes.manifest import job_manifest
+from dataengine.backends.kubernetes.pool import KubernetesPool
 from dataengine.core.errors import ConfigurationError
 from deploy.helm.generate import CHART
 from deploy.local import minio

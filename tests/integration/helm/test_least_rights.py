@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dataengine.adapters.kafka_topics import ACCESS
+from dataengine.backends.kafka.topics import ACCESS
 from dataengine.runtime.later import LATER, group_of
 from tests.integration.helm.charts import MATRIX, Helm, Manifest, container, of_kind, pods, variables
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kubernetes_manifest import job_manifest
-from dataengine.adapters.kubernetes_pool import KubernetesPool
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.triton_connection import TritonConnection
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kubernetes.manifest import job_manifest
+from dataengine.backends.kubernetes.pool import KubernetesPool
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.triton.connection import TritonConnection
+from dataengine.inference.settings import ServingSettings
 from dataengine.runtime.environment import read_settings
 from dataengine.runtime.service import ServiceSettings
 from tests.integration.helm.charts import MATRIX, Helm, Manifest, container, of_kind, pods, variables
-from triton_models.student.settings import ServingSettings
 
 pytestmark = [pytest.mark.integration]
 

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from dataengine.core.artifacts import RunKeys
-from dataengine.engines.opening import open_store
+from dataengine.hosting.backends import open_store
 from deploy.local import compose
 from deploy.local.images import Engine
 from deploy.local.machine import CHOICE, Machine

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from dataengine.adapters.kafka_admin import create_topics
-from dataengine.adapters.kafka_bus import KafkaBus
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kafka_topics import loop_topics
+from dataengine.backends.kafka.admin import create_topics
+from dataengine.backends.kafka.bus import KafkaBus
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kafka.topics import loop_topics
 from deploy.local import kafka
 from deploy.local.server import MissingToolError, Server, free_port
 from tests.integration.kafka.waiting import PATIENCE_SECONDS

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from dataengine.adapters.kafka_admin import create_topics
-from dataengine.adapters.kafka_bus import KafkaBus
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kafka_consumer import KafkaSubscription
-from dataengine.adapters.kafka_topics import TopicSpec
+from dataengine.backends.kafka.admin import create_topics
+from dataengine.backends.kafka.bus import KafkaBus
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kafka.consumer import KafkaSubscription
+from dataengine.backends.kafka.topics import TopicSpec
 from dataengine.core.ports import Message
 from dataengine.testing.bus_contract import nothing_comes, soon
 from deploy.local.server import Server

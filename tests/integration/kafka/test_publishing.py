@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from dataengine.adapters.kafka_bus import KafkaBus
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kafka_topics import MAX_BYTES
+from dataengine.backends.kafka.bus import KafkaBus
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kafka.topics import MAX_BYTES
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.events import CheckpointReady

@@ -9,11 +9,11 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import DeleteAclsRequest
 
-from dataengine.adapters.kafka_admin import OPERATIONS, apply_rules, create_topics, describe, rules
-from dataengine.adapters.kafka_bus import KafkaBus
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kafka_consumer import KafkaSubscription
-from dataengine.adapters.kafka_topics import ACCESS, loop_topics
+from dataengine.backends.kafka.admin import OPERATIONS, apply_rules, create_topics, describe, rules
+from dataengine.backends.kafka.bus import KafkaBus
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kafka.consumer import KafkaSubscription
+from dataengine.backends.kafka.topics import ACCESS, loop_topics
 from dataengine.core.errors import ConfigurationError, DataEngineError, Retryable
 from dataengine.core.events import READS
 from dataengine.core.ports import Message

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from dataengine.adapters.kafka_admin import create_topics, describe
-from dataengine.adapters.kafka_bus import KafkaBus
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kafka_topics import TopicSpec
+from dataengine.backends.kafka.admin import create_topics, describe
+from dataengine.backends.kafka.bus import KafkaBus
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kafka.topics import TopicSpec
 from dataengine.core.errors import Retryable
 from dataengine.core.ports import Message
 from deploy.local import kafka

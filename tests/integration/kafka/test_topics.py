@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from dataengine.adapters.kafka_admin import Rule, apply_rules, create_topics, describe
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kafka_topics import TopicSpec, loop_topics
+from dataengine.backends.kafka.admin import Rule, apply_rules, create_topics, describe
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kafka.topics import TopicSpec, loop_topics
 from dataengine.core.errors import ConfigurationError, Retryable
 from deploy.local.server import free_port
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from dataengine.adapters.kafka_admin import create_topics
-from dataengine.adapters.kafka_bus import KafkaBus
-from dataengine.adapters.kafka_connection import KafkaConnection
-from dataengine.adapters.kafka_topics import TopicSpec
-from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.backends.kafka.admin import create_topics
+from dataengine.backends.kafka.bus import KafkaBus
+from dataengine.backends.kafka.connection import KafkaConnection
+from dataengine.backends.kafka.topics import TopicSpec
+from dataengine.backends.sqlite.ledger import SqliteLedger
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected
 from dataengine.core.events import CheckpointReady, EvalDone, Event

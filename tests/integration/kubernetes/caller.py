@@ -5,10 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.kubernetes_api import KubernetesApi
-from dataengine.adapters.kubernetes_jobs import KubernetesJobs
-from dataengine.adapters.kubernetes_pool import KubernetesPool
+from dataengine.backends.directory.store import DirectoryStore
+from dataengine.backends.kubernetes.api import KubernetesApi
+from dataengine.backends.kubernetes.jobs import KubernetesJobs
+from dataengine.backends.kubernetes.pool import KubernetesPool
 from dataengine.core.ports import JobSpec
 from dataengine.runtime.environment import read_settings
 from dataengine.testing.silence import Silence

@@ -14,11 +14,11 @@ from typing import Any
 
 from kubernetes import client, config
 
-from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.kubernetes_api import KubernetesApi
-from dataengine.adapters.kubernetes_jobs import KubernetesJobs, Parcels, Rhythm
-from dataengine.adapters.kubernetes_manifest import CONTAINER
-from dataengine.adapters.kubernetes_pool import KubernetesPool
+from dataengine.backends.directory.store import DirectoryStore
+from dataengine.backends.kubernetes.api import KubernetesApi
+from dataengine.backends.kubernetes.jobs import KubernetesJobs, Parcels, Rhythm
+from dataengine.backends.kubernetes.manifest import CONTAINER
+from dataengine.backends.kubernetes.pool import KubernetesPool
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.ports import JobSpec, Store
 from dataengine.wire.trees import fetch_tree

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 from dataengine.core.ports import Store
-from dataengine.engines.opening import open_store
+from dataengine.hosting.backends import open_store
 from dataengine.runtime.environment import read_settings
-from services.trainer.remote import JOB, JobSettings, train_parcel
+from dataengine.training.remote import JOB, JobSettings, train_parcel
 
 
 def unpack(store: Store, document: bytes, folder: Path) -> bytes:

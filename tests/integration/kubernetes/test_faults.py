@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from kubernetes import client
 
-from dataengine.adapters.kubernetes_api import KubernetesApi
-from dataengine.adapters.kubernetes_jobs import KubernetesJobs, Rhythm
-from dataengine.adapters.kubernetes_manifest import job_manifest
+from dataengine.backends.kubernetes.api import KubernetesApi
+from dataengine.backends.kubernetes.jobs import KubernetesJobs, Rhythm
+from dataengine.backends.kubernetes.manifest import job_manifest
 from dataengine.core.errors import ConfigurationError, Retryable
 from dataengine.core.ports import JobResult, JobSpec
 from dataengine.testing.job_contract import ProgressLog, until

@@ -7,25 +7,25 @@ from typing import Any
 
 import pytest
 
-from dataengine.adapters.job_records import JobRecords, job_prefix
+from dataengine.backends.kubernetes.job_records import JobRecords, job_prefix
 from dataengine.core.events import CheckpointReady, DataReady
 from dataengine.core.ports import JobResult, JobSpec
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.job_contract import ProgressLog, until
 from dataengine.testing.silence import Silence
+from dataengine.training.handler import Trainer
+from dataengine.training.parcel import TrainingParcels
 from dataengine.wire.documents import CheckpointDoc, DatasetDoc
 from dataengine.wire.samples import encode_samples
 from deploy.local.server import free_port
-from services.trainer.handler import Trainer
-from services.trainer.parcel import TrainingParcels
 from tests.integration.kubernetes.cluster import Place
-from tests.unit.trainer.lessons_elsewhere import RUN, Lesson, here, out_of, weights
-from tests.unit.trainer.shop import Pool, sample
+from tests.unit.training.lessons_elsewhere import RUN, Lesson, here, out_of, weights
+from tests.unit.training.shop import Pool, sample
 
 pytestmark = [pytest.mark.integration]
 TRAINING_BEGINS = 240.0
 """Seconds within which even a busy machine has loaded what a training needs."""
-TRAINING = ("services.trainer.job", "--parcel")
+TRAINING = ("dataengine.training.job", "--parcel")
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
 from dataengine.core.events import READS
-from dataengine.engines.opening import open_bus
+from dataengine.hosting.backends import open_bus
 from deploy.local.teacher_moods import Mood, moods_of, set_moods
 from tests.chaos.cluster import PATIENCE_SECONDS, Cluster
 from tests.chaos.in_turn import InTurn

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_bucket import prepare_bucket
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_store import MinioStore
+from dataengine.backends.minio.bucket import prepare_bucket
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.minio.store import MinioStore
 from deploy.local import minio
 from deploy.local.server import MissingToolError, Server
 

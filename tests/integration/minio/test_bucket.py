@@ -10,9 +10,9 @@ from minio.commonconfig import ENABLED, Filter
 from minio.lifecycleconfig import Expiration, LifecycleConfig, Rule
 from minio.versioningconfig import VersioningConfig
 
-from dataengine.adapters.minio_bucket import Lifetimes, describe, prepare_bucket
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_store import MinioStore
+from dataengine.backends.minio.bucket import Lifetimes, describe, prepare_bucket
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.minio.store import MinioStore
 
 pytestmark = [pytest.mark.integration]
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_bucket import describe
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_store import MinioStore
-from dataengine.adapters.store_ledger import StoreLedger
+from dataengine.backends.minio.bucket import describe
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.minio.ledger import StoreLedger
+from dataengine.backends.minio.store import MinioStore
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import DataEngineError, Retryable
 from dataengine.core.identity import digest_of

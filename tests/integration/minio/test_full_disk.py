@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_store import MinioStore
+from dataengine.backends.minio.store import MinioStore
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Retryable
 from deploy.local import minio

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_store import MinioStore
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.minio.store import MinioStore
 from dataengine.core.artifacts import RunKeys
 from dataengine.report.reading import read_run
 from dataengine.runtime.garbage import carry_out, plan_sweep

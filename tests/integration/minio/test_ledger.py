@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_store import MinioStore
-from dataengine.adapters.store_ledger import StoreLedger
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.minio.ledger import StoreLedger
+from dataengine.backends.minio.store import MinioStore
 from dataengine.core.ports import Message
 from dataengine.testing.ledger_contract import LedgerContract
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_policies import RIGHTS, policy_of
-from dataengine.adapters.minio_store import MinioStore
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.minio.policies import RIGHTS, policy_of
+from dataengine.backends.minio.store import MinioStore
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ConfigurationError
 from deploy.local.minio import add_user

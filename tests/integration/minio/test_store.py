@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_store import MinioStore
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.minio.store import MinioStore
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected
 from dataengine.core.identity import digest_of

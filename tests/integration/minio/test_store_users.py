@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_store import MinioStore
+from dataengine.backends.minio.store import MinioStore
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
 from deploy.local.server import Server

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from dataengine.adapters.triton_connection import TritonConnection
-from dataengine.adapters.triton_student import TritonStudent
+from dataengine.backends.triton.connection import TritonConnection
+from dataengine.backends.triton.student import TritonStudent
 from deploy.local import triton
 from deploy.local.server import MissingToolError, Server
 from tests import student_world

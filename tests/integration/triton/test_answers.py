@@ -9,9 +9,9 @@ import pytest
 from tritonclient.grpc import aio as triton_client
 from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
-from dataengine.adapters.triton_connection import TritonConnection
-from dataengine.adapters.triton_errors import translated
-from dataengine.adapters.triton_student import TritonStudent
+from dataengine.backends.triton.connection import TritonConnection
+from dataengine.backends.triton.errors import translated
+from dataengine.backends.triton.student import TritonStudent
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected
 from dataengine.core.ports import Student

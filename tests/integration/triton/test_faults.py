@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.triton_connection import TritonConnection
-from dataengine.adapters.triton_student import TritonStudent
+from dataengine.backends.triton.connection import TritonConnection
+from dataengine.backends.triton.student import TritonStudent
 from dataengine.core.errors import Retryable
 from dataengine.core.questions import Answer
 from dataengine.testing.student_contract import RANK

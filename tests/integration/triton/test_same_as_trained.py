@@ -8,14 +8,14 @@ import torch
 from peft import PeftModel
 from PIL import Image
 
-from dataengine.adapters.checkpoints import Checkpoints
-from dataengine.adapters.triton_student import TritonStudent
+from dataengine.backends.triton.student import TritonStudent
 from dataengine.core.questions import Answer
+from dataengine.inference.checkpoints import Checkpoints
 from dataengine.student.encoding import IGNORED, encode, padded
 from dataengine.student.family import token_id
 from dataengine.student.tiny_llava import TinyLlava
 from dataengine.testing.student_contract import RANK
-from services.trainer.lesson import Lesson
+from dataengine.training.lesson import Lesson
 from tests.student_world import StudentWorld
 
 pytestmark = [pytest.mark.integration]

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.minio_bucket import prepare_bucket
-from dataengine.adapters.minio_connection import S3Connection
-from dataengine.adapters.minio_store import MinioStore
-from dataengine.adapters.triton_connection import TritonConnection
-from dataengine.adapters.triton_student import TritonStudent
+from dataengine.backends.minio.bucket import prepare_bucket
+from dataengine.backends.minio.connection import S3Connection
+from dataengine.backends.minio.store import MinioStore
+from dataengine.backends.triton.connection import TritonConnection
+from dataengine.backends.triton.student import TritonStudent
 from dataengine.core.errors import Retryable
 from dataengine.testing.student_contract import RANK
 from deploy.local import minio, triton

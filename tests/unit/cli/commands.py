@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.main import main
 from dataengine.testing.made_up_run import make_up_run
 

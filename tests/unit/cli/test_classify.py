@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from dataengine.cli.main import app
 from dataengine.core.errors import ConfigurationError, Rejected
 from tests.teacher_server import KEY, TeacherServer, completion, serving
-from tests.unit.benchmarks import official_files as made
+from tests.unit.evaluation.benchmarks import official_files as made
 
 LINE = "(5) object localization"
 

@@ -8,12 +8,12 @@ import typer
 import yaml
 from typer.testing import CliRunner
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.exits import SHORT_OF_GOAL
 from dataengine.cli.experiment import experiment
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
-from tests.unit.analyzer.made_up import MadeUpRun
+from tests.unit.analysis.made_up import MadeUpRun
 from tests.unit.experiment.test_design import EXPERIMENT, RUN
 
 APP = typer.Typer()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.directory import DirectoryStore
-from dataengine.adapters.sqlite_bus import SqliteBus
+from dataengine.backends.directory.store import DirectoryStore
+from dataengine.backends.sqlite.bus import SqliteBus
 from dataengine.cli.exits import DONE, WRONG_USAGE
 from dataengine.core.ports import Message
 from dataengine.report.lineage import samples_of

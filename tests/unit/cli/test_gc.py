@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.gc import seconds_of
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ConfigurationError

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.main import app, main
 from dataengine.cli.tables import history_table, run_table
 from dataengine.core.identity import digest_of

@@ -10,8 +10,8 @@ from dataengine.cli.mixing import mix_bytes, mix_line, records_of_a_batch, with_
 from dataengine.core.errors import InputError
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.testing.pictures import noisy_picture
-from services.trainer.recipe import Recipe
-from tests.unit.trainer.shop import run_of
+from dataengine.training.recipe import Recipe
+from tests.unit.training.shop import run_of
 
 SAID = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "a dog"}]
 ROW = {"image": "p.png", "conversations": SAID}

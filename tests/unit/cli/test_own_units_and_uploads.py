@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.main import app
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.testing.made_up_run import make_up_run

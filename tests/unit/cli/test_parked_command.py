@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from dataengine.adapters.sqlite_bus import SqliteBus
-from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.backends.sqlite.bus import SqliteBus
+from dataengine.backends.sqlite.ledger import SqliteLedger
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected
 from dataengine.core.events import CheckpointReady, Event
 from dataengine.core.ports import Message
+from dataengine.embedded import Home
 from dataengine.runtime.worker import PARKED, Worker
 from dataengine.wire.events import encode
-from services.embedded import Home
 from tests.unit.cli.commands import CommandLine
 
 REF = ArtifactRef("artifact://runs/r/x.json", "0" * 64, 1)

@@ -6,7 +6,7 @@ import pytest
 
 from dataengine.cli.planning import PromptSize, plan_rounds, prompt_size, told
 from dataengine.runtime.runfile import RunFile
-from services.trainer.recipe import Recipe, recipe_in_round
+from dataengine.training.recipe import Recipe, recipe_in_round
 
 SIZE = PromptSize(write=1000, verify=500, note="")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dataengine.adapters.minio_policies import RIGHTS
+from dataengine.backends.minio.policies import RIGHTS
 from tests.unit.cli.commands import CommandLine
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from dataengine.core.ports import TeacherRequest
-from services.generator.prompt_files import load_prompt
+from dataengine.generation.prompt_files import load_prompt
 from tests.unit.cli.commands import CommandLine
-from tests.unit.generator.ipo.test_optimising import Script
+from tests.unit.generation.ipo.test_optimising import Script
 
 RUN = """\
 run: words

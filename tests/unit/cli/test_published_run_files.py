@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dataengine.runtime.runfile import read_run_file
-from services.trainer.mix import by_root_of_size
+from dataengine.training.mix import by_root_of_size
 from tests.unit.cli.commands import CommandLine
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from dataengine.cli.run_file_guide import EXAMPLE, guide
+from dataengine.generation.filters.registry import FILTERS
 from dataengine.runtime.generation_sections import Section
 from dataengine.runtime.runfile import read_run_file
-from services.generator.filters.registry import FILTERS
-from services.trainer.recipe import Recipe
+from dataengine.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[3]
 

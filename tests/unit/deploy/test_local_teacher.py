@@ -7,13 +7,13 @@ from threading import Thread
 
 import pytest
 
-from dataengine.adapters.annotations.teacher import AnnotationTeacher
-from dataengine.adapters.openai_teacher import OpenAITeacher
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.ports import TeacherRequest
+from dataengine.evaluation.teacher_types import typing_request
+from dataengine.teachers.openai_compatible import OpenAITeacher
+from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from deploy.local.teacher import Behaviour, handler_of
 from deploy.local.teacher_moods import NAMES, Mood, MoodName, moods_of, set_moods
-from services.evaluator.teacher_types import typing_request
 
 
 @pytest.fixture

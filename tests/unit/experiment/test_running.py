@@ -16,7 +16,7 @@ from dataengine.experiment.running import Finished, is_complete, run_cells
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.wire.documents import CheckpointDoc, EvaluationDoc
-from tests.unit.analyzer.made_up import MadeUpRun
+from tests.unit.analysis.made_up import MadeUpRun
 
 CHILD = """
 import json, os, sys

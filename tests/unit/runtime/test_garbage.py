@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.adapters.directory import DirectoryStore
+from dataengine.backends.directory.store import DirectoryStore
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ConfigurationError, ContractError
 from dataengine.core.identity import canonical_json

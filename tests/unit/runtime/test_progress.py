@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dataengine.adapters.sqlite_bus import SqliteBus
+from dataengine.backends.sqlite.bus import SqliteBus
 from dataengine.core.errors import Retryable
 from dataengine.core.ports import Message
 from dataengine.runtime.progress import BusProgress, progress_of, told_progress

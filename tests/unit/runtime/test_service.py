@@ -11,8 +11,8 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from dataengine.adapters.sqlite_bus import SqliteBus
-from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.backends.sqlite.bus import SqliteBus
+from dataengine.backends.sqlite.ledger import SqliteLedger
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.events import CheckpointReady, Event

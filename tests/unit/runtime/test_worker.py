@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dataengine.adapters.sqlite_bus import SqliteBus
-from dataengine.adapters.sqlite_ledger import SqliteLedger
+from dataengine.backends.sqlite.bus import SqliteBus
+from dataengine.backends.sqlite.ledger import SqliteLedger
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.events import CheckpointReady, EvalDone, Event

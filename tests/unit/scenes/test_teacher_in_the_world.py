@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 
 from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.generation.parsing import Draft
 from dataengine.wire.documents import BadCase
 from examples.scenes import questions as world
 from examples.scenes.scene import SIDE, Scene, sample
-from services.generator.parsing import Draft
-from tests.unit.adapters.teaching import ask, verified
+from tests.unit.teachers.teaching import ask, verified
 
 ASKED_FOR = 400
 WHOLE = (0, 0, SIDE, SIDE)

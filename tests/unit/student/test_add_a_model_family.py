@@ -39,10 +39,10 @@ from PIL import Image
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode
 from dataengine.student.registry import family
-from services.trainer.recipe import family_recipe
-from services.trainer.records import TrainingRecord
-from services.trainer.training import train
-from triton_models.student.engine import Engine
+from dataengine.training.recipe import family_recipe
+from dataengine.training.records import TrainingRecord
+from dataengine.training.training import train
+from dataengine.inference.engine import Engine
 
 torch.set_num_threads(1)
 plain, base = family("plain-llava"), Path("weights")

@@ -9,9 +9,9 @@ import pytest
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from dataengine.inference.decoding import Prompt, generate
 from dataengine.student.family import Family
 from tests.unit.student.real_families import REAL
-from triton_models.student.decoding import Prompt, generate
 
 
 class Scripted(torch.nn.Module):

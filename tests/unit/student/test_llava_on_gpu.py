@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.card_peak import known_peak, peak_of
-from benchmarks.llava_on_gpu import main
-from benchmarks.random_llava import RandomLlava
-from benchmarks.training_speed import arithmetic
 from dataengine.student.registry import FAMILIES
-from services.trainer.memory import Batch
-from services.trainer.recipe import family_recipe
+from dataengine.training.memory import Batch
+from dataengine.training.recipe import family_recipe
+from perf.card_peak import known_peak, peak_of
+from perf.llava_on_gpu import main
+from perf.random_llava import RandomLlava
+from perf.training_speed import arithmetic
 
 CPU = torch.device("cpu")
 SMALL = ("--tiny", "--batch", "2", "--steps", "20", "--questions", "3", "--answer-words", "6", "--json")

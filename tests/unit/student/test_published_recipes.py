@@ -11,12 +11,12 @@ import torch
 from dataengine.core.errors import ConfigurationError
 from dataengine.student.encoding import IGNORED, mean_answer_loss, mean_token_loss
 from dataengine.student.registry import FAMILIES
-from services.trainer.mix import ALL_RATIOS, ENGINE_FORMS, ENGINE_RATIO, by_ratio, by_root_of_size, by_size
-from services.trainer.recipe import PUBLISHED, Recipe, family_recipe, recipe_in_round
-from services.trainer.records import TrainingRecord
-from services.trainer.schedule import FlooredCosine
-from services.trainer.specification import TrainingJob
-from services.trainer.training import train
+from dataengine.training.mix import ALL_RATIOS, ENGINE_FORMS, ENGINE_RATIO, by_ratio, by_root_of_size, by_size
+from dataengine.training.recipe import PUBLISHED, Recipe, family_recipe, recipe_in_round
+from dataengine.training.records import TrainingRecord
+from dataengine.training.schedule import FlooredCosine
+from dataengine.training.specification import TrainingJob
+from dataengine.training.training import train
 from tests.golden.parity.vectors import HERE
 from tests.unit.student.real_families import REAL
 

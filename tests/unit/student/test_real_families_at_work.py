@@ -12,13 +12,13 @@ from safetensors.torch import load_file
 from dataengine.core.identity import digest_of_weights
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode
+from dataengine.inference.engine import Engine
 from dataengine.student.registry import FAMILIES
-from services.trainer.recipe import Recipe
-from services.trainer.records import TrainingRecord
-from services.trainer.training import train
+from dataengine.training.recipe import Recipe
+from dataengine.training.records import TrainingRecord
+from dataengine.training.training import train
 from tests.golden.parity.vectors import HERE
 from tests.unit.student.real_families import REAL, Real, image
-from triton_models.student.engine import Engine
 
 CHOICES = ("red", "three small circles", "one")
 

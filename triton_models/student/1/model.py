@@ -7,8 +7,8 @@ from typing import Any
 import triton_python_backend_utils as pb_utils  # type: ignore[import-not-found]
 
 from dataengine.core.errors import Retryable
+from dataengine.inference.serving import Outcome, serving_from_environment
 from dataengine.wire.inference import INPUTS, OUTPUTS, TRY_AGAIN, encode_answer
-from triton_models.student.serving import Outcome, serving_from_environment
 
 
 class TritonPythonModel:

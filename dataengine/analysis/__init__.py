@@ -1,0 +1,1 @@
+"""Bad cases, the run's history and the round's decision."""

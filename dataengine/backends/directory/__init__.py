@@ -1,0 +1,1 @@
+"""The store in a folder, and a cache of files."""

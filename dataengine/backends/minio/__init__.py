@@ -1,0 +1,1 @@
+"""The store on MinIO or any S3, and a ledger on any store."""

@@ -1,0 +1,1 @@
+"""Bus and ledger in one SQLite file."""

@@ -1,0 +1,101 @@
+"""Asking the student every question of a split, in stretches that survive a kill."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from dataengine.core.artifacts import ArtifactRef, RunKeys
+from dataengine.core.errors import InputError
+from dataengine.core.identity import digest_of
+from dataengine.core.ports import AskStudent, Progress, Store, Student
+from dataengine.core.questions import Answer, AnswerMode, NoAnswer, Question
+from dataengine.evaluation.benchmarks.benchmark import Benchmark
+from dataengine.evaluation.judging import Judge
+from dataengine.evaluation.splits import Asked
+from dataengine.wire.documents import Prediction, decode_lines, encode_lines
+
+NOT_PUBLIC = "the right answer is not public"
+STRETCH = 256
+"""Questions asked at once: what a kill can lose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interview:
+    """One checkpoint, one run, one round: everything that asking a question needs beside the question."""
+
+    store: Store
+    student: Student
+    benchmark: Benchmark
+    progress: Progress
+    keys: RunKeys
+    round: int
+    checkpoint: ArtifactRef
+    family: str
+    mode: AnswerMode
+    judge: Judge | None
+
+    async def ask(self, asked: Asked, split: str) -> list[Prediction]:
+        """Predictions in the order of the questions. What an interrupted evaluation had asked is not asked again."""
+        return [prediction async for stretch in self.stretches(asked, split) for prediction in stretch]
+
+    async def stretches(self, asked: Asked, split: str) -> AsyncIterator[list[Prediction]]:
+        """The same in pieces, for those who need not hold all of them. Without a judge no prediction has a score."""
+        stage, total = f"evaluate {split}", len(asked.questions)
+        self.progress.report(self.keys.run, self.round, stage, 0, total)
+        for start in range(0, total, STRETCH):
+            stretch = Asked(asked.questions[start : start + STRETCH], asked.read_picture)
+            yield await self._stretch(stretch, split, start // STRETCH)
+            self.progress.report(self.keys.run, self.round, stage, start + len(stretch.questions), total)
+
+    async def _stretch(self, asked: Asked, split: str, number: int) -> list[Prediction]:
+        key = self.keys.round(self.round, f"answers/{split}-{number:05d}.jsonl")
+        done = await asyncio.to_thread(self.store.find, key)
+        if done is None:
+            asks, refused = await asyncio.to_thread(self._asks, asked)
+            answers = await self.student.answer([ask for ask, _ in asks], self.checkpoint) if asks else []
+            given = {answer.question_id: answer for answer in [*answers, *refused]}
+            digests = {ask.question_id: digest for ask, digest in asks}
+            predictions = [
+                self._prediction(question, split, given[question.question_id], digests.get(question.question_id, ""))
+                for question in asked.questions
+            ]
+            done = await asyncio.to_thread(self.store.claim, key, encode_lines(predictions))
+        return decode_lines(Prediction, await asyncio.to_thread(self.store.get, done), done.uri)
+
+    def _asks(self, asked: Asked) -> tuple[list[tuple[AskStudent, str]], list[NoAnswer]]:
+        """What can be asked, each with its picture's digest, and what cannot because its picture is broken."""
+        asks: list[tuple[AskStudent, str]] = []
+        refused: list[NoAnswer] = []
+        for question in asked.questions:
+            try:
+                picture = asked.read_picture(question.picture) if question.picture else b""
+            except InputError as error:
+                refused.append(NoAnswer(question.question_id, str(error)))
+                continue
+            prompt = self.benchmark.prompt(question, self.family, self.mode)
+            ask = AskStudent(question.question_id, picture, prompt, self.mode, question.choices)
+            asks.append((ask, digest_of(picture) if picture else ""))
+        return asks, refused
+
+    def _prediction(self, question: Question, split: str, answer: Answer | NoAnswer, picture_digest: str) -> Prediction:
+        common = {
+            "question_id": question.question_id,
+            "split": split,
+            "picture": question.picture,
+            "picture_digest": picture_digest,
+            "question": question.text,
+            "question_type": question.question_type,
+            "choices": question.choices,
+            "gold": question.answer_text,
+        }
+        if isinstance(answer, NoAnswer):
+            return Prediction.model_validate(
+                {**common, "raw": "", "read_as": "", "score": None, "reason": answer.reason}
+            )
+        read_as, score = ("", None) if self.judge is None else self.judge(question, answer)
+        said = {"raw": answer.text, "read_as": read_as, "score": score, "losses": answer.choice_losses}
+        if self.judge is None:
+            said["reason"] = NOT_PUBLIC
+        return Prediction.model_validate({**common, **said, "answered_by": answer.checkpoint})

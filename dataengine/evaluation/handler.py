@@ -1,0 +1,159 @@
+"""checkpoint-ready → eval-done: ask the student every question of both splits, and score what it says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from time import monotonic
+
+from dataengine.core.artifacts import ArtifactRef, RunKeys
+from dataengine.core.errors import InputError
+from dataengine.core.events import CheckpointReady, EvalDone, Event
+from dataengine.core.heldout import question_fingerprints
+from dataengine.core.identity import digest_of
+from dataengine.core.ports import Progress, Store, Student
+from dataengine.core.questions import Question, Split
+from dataengine.evaluation.asking import Interview
+from dataengine.evaluation.benchmarks.benchmark import Benchmark
+from dataengine.evaluation.judging import judge_of
+from dataengine.evaluation.scores import Rule, rule_of, split_scores, with_units
+from dataengine.evaluation.splits import (
+    Asked,
+    Splits,
+    check_disjoint,
+    check_not_empty,
+    picture_marks,
+    questions_digest,
+    read_splits,
+)
+from dataengine.evaluation.uploads import UploadSplit, answer_uploads, read_uploads
+from dataengine.runtime.runfile import BenchmarkSection, RunFile
+from dataengine.runtime.version import code_version
+from dataengine.wire.documents import (
+    CheckpointDoc,
+    EvaluationDoc,
+    HeldOutDoc,
+    Prediction,
+    SplitScores,
+    encode_lines,
+)
+
+
+class Evaluator:
+    """The handler with what it needs: a store, a student, benchmarks by name, and somewhere to report progress."""
+
+    def __init__(
+        self, store: Store, student: Student, benchmark_of: Callable[[str], Benchmark], progress: Progress
+    ) -> None:
+        self._store = store
+        self._student = student
+        self._benchmark_of = benchmark_of
+        self._progress = progress
+
+    async def on_checkpoint_ready(self, event: Event) -> Sequence[Event]:
+        """Evaluate a checkpoint on both splits. Raises InputError for broken benchmark files, Retryable when the
+        student cannot be reached."""
+        assert isinstance(event, CheckpointReady)
+        key = RunKeys(event.run).round(event.round, "evaluation.json")
+        evaluation = await asyncio.to_thread(self._store.find, key)
+        if evaluation is None:
+            document = await self._evaluate(event)
+            evaluation = await asyncio.to_thread(self._store.claim, key, document.encode())
+        return [EvalDone(event.run, event.config, event.round, event.checkpoint, evaluation)]
+
+    async def _evaluate(self, event: CheckpointReady) -> EvaluationDoc:
+        started = monotonic()
+        run = await asyncio.to_thread(RunFile.load, self._store, event.config)
+        checkpoint = await asyncio.to_thread(CheckpointDoc.load, self._store, event.checkpoint)
+        benchmark, keys = self._benchmark_of(run.benchmark.name), RunKeys(event.run)
+        judge = judge_of(benchmark, run.benchmark.mode, run.benchmark.variant)
+        splits, uploads, held_out = await asyncio.to_thread(self._prepare, benchmark, run, keys)
+        interview = Interview(
+            self._store, self._student, benchmark, self._progress, keys, event.round, event.checkpoint,
+            checkpoint.family, run.benchmark.mode, judge,
+        )  # fmt: skip
+        rule = rule_of(benchmark, run.benchmark.mode, run.benchmark.variant)
+        diagnose, diagnose_scores = await _judged(interview, rule, splits.diagnose, Split.DIAGNOSE)
+        report, report_scores = await _judged(interview, rule, splits.report, Split.REPORT)
+        return EvaluationDoc(
+            run=event.run,
+            round=event.round,
+            checkpoint=event.checkpoint,
+            benchmark=benchmark.name,
+            mode=run.benchmark.mode.value,
+            diagnose=diagnose_scores,
+            report=report_scores,
+            diagnose_predictions=await self._put(keys.round(event.round, "diagnose.jsonl"), encode_lines(diagnose)),
+            report_predictions=await self._put(keys.round(event.round, "report.jsonl"), encode_lines(report)),
+            held_out=held_out,
+            questions_digest=questions_digest(splits),
+            prompt_digest=_prompt_digest(benchmark, splits, checkpoint.family, run.benchmark),
+            uploads=await answer_uploads(interview, uploads),
+            seconds=monotonic() - started,
+            code_version=code_version(),
+        )
+
+    async def _put(self, key: str, data: bytes) -> ArtifactRef:
+        return await asyncio.to_thread(self._store.put, key, data)
+
+    def _prepare(
+        self, benchmark: Benchmark, run: RunFile, keys: RunKeys
+    ) -> tuple[Splits, list[UploadSplit], ArtifactRef]:
+        """The splits, checked, and the fingerprints of what they hold out, which are made once a run."""
+        splits = read_splits(benchmark, run.benchmark, run.seed)
+        uploads = read_uploads(run.benchmark, self._benchmark_of)
+        known = self._store.find(keys.held_out)
+        if known is None:
+            document = fingerprints(splits, uploads)
+            known = self._store.claim(keys.held_out, document.encode())
+        return splits, uploads, known
+
+
+def fingerprints(splits: Splits, uploads: Sequence[UploadSplit] = ()) -> HeldOutDoc:
+    """What all splits hold out. Raises InputError if one is empty, or if a picture that steers the loop is in another
+    one too. Broken pictures have no fingerprint."""
+    check_not_empty(splits)
+    steering = picture_marks(splits.diagnose)
+    known = [(splits.diagnose, steering)]
+    for name, asked in (("report", splits.report), *((upload.name, upload.asked) for upload in uploads)):
+        held = picture_marks(asked)
+        check_disjoint(steering, held, name)
+        known.append((asked, held))
+    marks = [mark for _, pictures in known for mark in pictures.values()]
+    questions: set[str] = set()
+    for asked, pictures in known:
+        for question in asked.questions:
+            if question.picture in pictures:
+                questions |= question_fingerprints(question.text, pictures[question.picture].digest)
+            elif not question.picture:
+                questions |= question_fingerprints(question.text, "")
+    return HeldOutDoc(
+        pictures=frozenset(mark.digest for mark in marks),
+        appearances=frozenset(mark.appearance for mark in marks),
+        questions=frozenset(questions),
+    )
+
+
+async def _judged(interview: Interview, rule: Rule, asked: Asked, split: Split) -> tuple[list[Prediction], SplitScores]:
+    answered = await interview.ask(asked, split.value)
+    _some_answered(split.value, answered)
+    predictions = await asyncio.to_thread(with_units, rule, asked.questions, answered)
+    return predictions, await asyncio.to_thread(split_scores, rule, asked.questions, predictions)
+
+
+def _prompt_digest(benchmark: Benchmark, splits: Splits, family: str, section: BenchmarkSection) -> str:
+    prompts = [
+        benchmark.prompt(question, family, section.mode) for question in _one_of_each_type(splits.report.questions)
+    ]
+    return digest_of("\x1f".join([section.mode.value, *prompts]).encode())
+
+
+def _one_of_each_type(questions: Sequence[Question]) -> list[Question]:
+    first = {question.question_type: question for question in reversed(questions)}
+    return [first[name] for name in sorted(first)]
+
+
+def _some_answered(split: str, predictions: Sequence[Prediction]) -> None:
+    if all(prediction.score is None for prediction in predictions):
+        reason = predictions[0].reason
+        raise InputError(f"not one question of the {split} split could be asked: {reason}", where="benchmark")

@@ -1,0 +1,157 @@
+"""From judged questions to a score with its interval, whole and by type."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from dataengine.core.errors import InputError
+from dataengine.core.statistics import Interval, wilson_interval
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement, Unit
+from dataengine.evaluation.benchmarks.collector import paused_collector
+from dataengine.evaluation.scoring.bootstrap import ClusterDraws, percentile_interval
+
+Missing = Literal["wrong", "apart"]
+"""What becomes of unanswered questions: they score 0, as in the official tools, or they are left out of n."""
+
+_ALL = "\x00all"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """n questions, their score in the benchmark's unit, and its 95 % interval."""
+
+    n: int
+    score: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """A benchmark's score of one prediction file. `score`, `interval` and `by_type` are in the benchmark's unit."""
+
+    benchmark: str
+    variant: str
+    n: int
+    unanswered: int
+    score: float
+    interval: Interval
+    by_type: Mapping[str, Score]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The one object that `score --json` prints."""
+        document = asdict(self)
+        document["interval"] = list(self.interval)
+        document["by_type"] = {name: _score_json(score) for name, score in self.by_type.items()}
+        return document
+
+
+def _score_json(score: Score) -> dict[str, Any]:
+    return {"n": score.n, "score": score.score, "interval": list(score.interval)}
+
+
+@paused_collector()
+def scorecard(
+    benchmark: Benchmark, judgements: Sequence[Judgement], variant: str, missing: Missing = "wrong"
+) -> Scorecard:
+    """The score of judged questions.
+
+    Proportions get Wilson's interval, other scores a bootstrap clustered by picture. Raises InputError if, with
+    `missing` "apart", nothing was answered.
+    """
+    everything = benchmark.units(judgements, variant)
+    answered = [unit for unit in everything if unit.answered]
+    units = answered if missing == "apart" else everything
+    if not units:
+        raise InputError("not one question was answered", where=benchmark.title, todo="Give other predictions")
+    unanswered = sum(judgement.prediction is None for judgement in judgements)
+    groups = by_field(units, benchmark.type_fields)
+    scores = _scores(benchmark, units, groups, variant)
+    chance = benchmark.chance([judgement.question for judgement in judgements])
+    extra: dict[str, Any] = {"metric": benchmark.metric, "unit": benchmark.unit, "chance": chance, "missing": missing}
+    extra["by"] = {
+        name: {kind: _score_json(scores[f"{name}\x1f{kind}"]) for kind in kinds} for name, kinds in groups.items()
+    }
+    if unanswered and missing == "wrong" and answered:
+        extra["answered"] = {"n": sum(unit.questions for unit in answered), "score": total(benchmark, answered)}
+    if missing == "wrong":
+        extra |= benchmark.extra(units, judgements, variant)
+    else:
+        kept = [judgement for judgement in judgements if judgement.prediction is not None]
+        extra |= benchmark.extra(units, kept, variant)
+    own = {kind: scores[f"\x1f{kind}"] for kind in types(units)}
+    whole = scores[_ALL]
+    return Scorecard(benchmark.name, variant, whole.n, unanswered, whole.score, whole.interval, own, extra)
+
+
+def types(units: Sequence[Unit]) -> dict[str, list[int]]:
+    """Question type -> positions of its units, types in alphabetical order."""
+    found: dict[str, list[int]] = defaultdict(list)
+    for i, unit in enumerate(units):
+        found[unit.question_type].append(i)
+    return dict(sorted(found.items()))
+
+
+def by_field(units: Sequence[Unit], fields: Sequence[str]) -> dict[str, dict[str, list[int]]]:
+    """For benchmarks with several classes of question: field -> class -> positions of its units."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for name in fields if len(fields) > 1 else ():
+        kinds: dict[str, list[int]] = defaultdict(list)
+        for i, unit in enumerate(units):
+            kinds[unit.types.get(name, "unknown")].append(i)
+        found[name] = dict(sorted(kinds.items()))
+    return found
+
+
+def total(benchmark: Benchmark, units: Sequence[Unit]) -> float:
+    """The benchmark's score of these units: scale x mean, or the sum of that over the types."""
+    if benchmark.total == "sum of types":
+        return sum(_mean(benchmark, [units[i] for i in members]) for members in types(units).values())
+    return _mean(benchmark, units)
+
+
+def _mean(benchmark: Benchmark, units: Sequence[Unit]) -> float:
+    return benchmark.scale * sum(unit.value for unit in units) / len(units)
+
+
+def _scores(
+    benchmark: Benchmark, units: Sequence[Unit], fields: Mapping[str, Mapping[str, list[int]]], variant: str
+) -> dict[str, Score]:
+    """Scores under `_ALL`, under "\\x1f" + type, and under field + "\\x1f" + class."""
+    groups: dict[str, Sequence[int]] = {f"\x1f{kind}": members for kind, members in types(units).items()}
+    for name, kinds in fields.items():
+        groups |= {f"{name}\x1f{kind}": members for kind, members in kinds.items()}
+    if benchmark.is_binary(variant):
+        intervals = {name: _wilson(benchmark, units, members) for name, members in groups.items()}
+        intervals[_ALL] = _wilson(benchmark, units, range(len(units)))
+    else:
+        intervals = _bootstrapped(benchmark, units, groups)
+    scores = {}
+    for name, members in groups.items():
+        part = [units[i] for i in members]
+        scores[name] = Score(sum(unit.questions for unit in part), _mean(benchmark, part), intervals[name])
+    scores[_ALL] = Score(sum(unit.questions for unit in units), total(benchmark, units), intervals[_ALL])
+    return scores
+
+
+def _wilson(benchmark: Benchmark, units: Sequence[Unit], members: Sequence[int]) -> Interval:
+    low, high = wilson_interval(sum(units[i].value for i in members), len(members))
+    return Interval(benchmark.scale * low, benchmark.scale * high)
+
+
+def _bootstrapped(
+    benchmark: Benchmark, units: Sequence[Unit], groups: Mapping[str, Sequence[int]]
+) -> dict[str, Interval]:
+    clusters = [unit.cluster for unit in units]
+    summed = benchmark.total == "sum of types"
+    draws = ClusterDraws(clusters, [unit.question_type for unit in units] if summed else None)
+    values = [benchmark.scale * unit.value for unit in units]
+    means = draws.means(values, {**groups, _ALL: range(len(units))})
+    if summed:
+        means[_ALL] = np.sum([means[f"\x1f{kind}"] for kind in types(units)], axis=0)
+    return {name: percentile_interval(drawn) for name, drawn in means.items()}

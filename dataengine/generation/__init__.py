@@ -1,0 +1,1 @@
+"""Planning, prompts, parsing, filters and merging of what a teacher writes."""

@@ -1,0 +1,1 @@
+"""The engine that answers: load, batch, encode images, rank, generate."""

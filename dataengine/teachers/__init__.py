@@ -1,0 +1,1 @@
+"""Who writes questions and answers: OpenAI-compatible endpoints, and a scripted one that knows annotations."""

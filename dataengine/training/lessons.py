@@ -1,0 +1,271 @@
+"""Training records made ready, in batches of like length.
+
+Where all pictures fit into memory, records are encoded and pictures read once, before the training; else record and
+picture are read for the batch that they are in. The frozen tower looks at a picture where the model is trained: on a
+CPU once, at those that are held, before the training; on anything else in each step, beside the model.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from PIL import Image
+from torch.utils.data import Dataset, Sampler
+from transformers import PreTrainedTokenizerBase
+
+from dataengine.core.errors import InputError
+from dataengine.student.encoding import IGNORED, Encoded, encode, padded
+from dataengine.student.family import Family
+from dataengine.training.recipe import Recipe
+from dataengine.training.records import TrainingRecord
+
+LOOK_BATCH = 64
+HELD_BYTES = 2 << 30
+"""As much as pictures may take that are read before the training."""
+HELD_RECORDS = 50_000
+"""As many records as are encoded before the training: less than 1 GiB at a few hundred tokens each."""
+READERS = min(8, os.cpu_count() or 1)
+"""Threads that read a batch's pictures: decoding and scaling them is C code, which runs side by side."""
+CPU = torch.device("cpu")
+_CHARACTERS_PER_TOKEN = 4
+UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
+"""What Pillow raises on files that are no picture, or not a whole one."""
+
+
+class Lessons(Protocol):
+    """Records by their number, as a training needs them.
+
+    ``lengths`` are in tokens (roughly, where records are not encoded yet), ``pictured`` says who has a picture, and
+    ``seen`` whether a batch's pictures are the frozen tower's output, else pixels.
+    """
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """For each record."""
+
+    @property
+    def pictured(self) -> Sequence[bool]:
+        """For each record."""
+
+    @property
+    def seen(self) -> bool:
+        """For all of them."""
+
+    def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
+        """ids and labels (N, L), padded right, and pictures (P, …) of the P records that have one."""
+
+
+class Numbers(Dataset[int]):
+    """The numbers of so many records: a batch is made of them where it is needed."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+class PreparedLessons:
+    """Encoded records, and every picture once, either as pixels or as the frozen tower's output.
+
+    ``rows[i]`` belongs to picture ``picture_of[i]`` of ``pictures`` (P, …), or to none.
+    """
+
+    def __init__(
+        self, rows: Sequence[Encoded], picture_of: Sequence[int | None], pictures: torch.Tensor, *, seen: bool
+    ) -> None:
+        self._rows = rows
+        self._picture_of = picture_of
+        self._pictures = pictures
+        self.seen = seen
+        self.lengths = [len(row.ids) for row in rows]
+        self.pictured = [number is not None for number in picture_of]
+
+    def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
+        """See Lessons."""
+        seen = [number for i in indices if (number := self._picture_of[i]) is not None]
+        return _batch([self._rows[i] for i in indices], self._pictures[seen], pad)
+
+
+class ReadLessons:
+    """Records and pictures that are read for each batch: nothing is held but lengths. Pictures come as pixels.
+
+    ``batch`` raises InputError as ``prepare`` does for what is wrong with a record.
+    """
+
+    seen = False
+
+    def __init__(
+        self, records: Sequence[TrainingRecord], family: Family, tokenizer: PreTrainedTokenizerBase, recipe: Recipe
+    ) -> None:
+        self._records = records
+        self._family = family
+        self._tokenizer = tokenizer
+        self._recipe = recipe
+        self._none = _blank(family)[:0]
+        self.lengths = array("L")
+        self.pictured: list[bool] = []
+        for record in records:
+            characters = sum(len(question) + len(answer) for question, answer in record.turns)
+            places = 0 if record.picture is None else family.picture_tokens
+            self.lengths.append(min(places + characters // _CHARACTERS_PER_TOKEN, recipe.max_length))
+            self.pictured.append(record.picture is not None)
+
+    def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
+        """See Lessons."""
+        records = [self._records[i] for i in indices]
+        rows = [_encoded(record, self._family, self._tokenizer, self._recipe) for record in records]
+        paths = [record.picture for record in records if record.picture is not None]
+        return _batch(rows, _all_pixels(self._family, paths) if paths else self._none, pad)
+
+
+def _batch(rows: Sequence[Encoded], pictures: torch.Tensor, pad: int) -> dict[str, torch.Tensor]:
+    return {
+        "ids": padded([row.ids for row in rows], pad),
+        "labels": padded([row.labels for row in rows], IGNORED),
+        "pictures": pictures,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How records become lessons. ``tower``: the whole model, on the CPU, if its tower is frozen, else None.
+
+    ``trained_on``: where the model will be trained. If that is the CPU, the tower sees pictures beforehand; else they
+    stay pixels, for a CPU would take longer over them than the other device over the whole training.
+    """
+
+    family: Family
+    tokenizer: PreTrainedTokenizerBase
+    recipe: Recipe
+    tower: torch.nn.Module | None
+    trained_on: torch.device = CPU
+    held_bytes: int = HELD_BYTES
+    held_records: int = HELD_RECORDS
+
+    def lessons(self, records: Sequence[TrainingRecord]) -> Lessons:
+        """Encode records and load pictures, or leave both to the batches where pictures would take more than
+        ``held_bytes`` or records are more than ``held_records``.
+
+        Raises InputError for a picture that cannot be read and for a record longer than the recipe allows.
+        """
+        if not records:
+            raise InputError("there are no training records")
+        if len(records) > self.held_records:
+            return ReadLessons(records, self.family, self.tokenizer, self.recipe)
+        tower = self.tower if self.trained_on.type == "cpu" else None
+        blank = _looked_at(self.family, _blank(self.family), tower)
+        paths = self._pictures(records, self.held_bytes // (blank.numel() * blank.element_size()))
+        if paths is None:
+            return ReadLessons(records, self.family, self.tokenizer, self.recipe)
+        numbers: dict[Path | None, int] = {path: i for i, path in enumerate(paths)}
+        rows = [_encoded(record, self.family, self.tokenizer, self.recipe) for record in records]
+        pictures = blank.new_empty((len(paths), *blank.shape[1:]))
+        for start in range(0, len(paths), LOOK_BATCH):
+            part = slice(start, start + LOOK_BATCH)
+            pictures[part] = _looked_at(self.family, _all_pixels(self.family, paths[part]), tower)
+        return PreparedLessons(rows, [numbers.get(r.picture) for r in records], pictures, seen=tower is not None)
+
+    @staticmethod
+    def _pictures(records: Sequence[TrainingRecord], most: int) -> list[Path] | None:
+        """Each picture once; None where they are more than ``most``."""
+        paths: dict[Path, None] = {}
+        for record in records:
+            if record.picture is not None:
+                paths[record.picture] = None
+            if len(paths) > most:
+                return None
+        return list(paths)
+
+
+def _blank(family: Family) -> torch.Tensor:
+    return family.pixels(Image.new("RGB", (2, 2)))[None]
+
+
+@torch.no_grad()
+def _looked_at(family: Family, pixels: torch.Tensor, tower: torch.nn.Module | None) -> torch.Tensor:
+    return pixels if tower is None else family.look(tower, pixels)
+
+
+def _encoded(record: TrainingRecord, family: Family, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> Encoded:
+    row = encode(family, tokenizer, record.turns, pictured=record.picture is not None)
+    if recipe.longest_answer is not None:
+        row = row.cut_after_question(recipe.longest_answer)
+    if len(row.ids) <= recipe.max_length:
+        return row
+    if recipe.overlong == "error":
+        where = str(record.picture or "a record without a picture")
+        raise InputError(f"a record of {len(row.ids)} tokens; the recipe allows {recipe.max_length}", where=where)
+    return row.cut(recipe.max_length)
+
+
+def _all_pixels(family: Family, paths: Sequence[Path]) -> torch.Tensor:
+    """(P, 3, height, width), in their order; the first that cannot be read raises InputError."""
+    with ThreadPoolExecutor(READERS) as readers:
+        return torch.stack(list(readers.map(_pixels, repeat(family), paths)))
+
+
+def _pixels(family: Family, path: Path) -> torch.Tensor:
+    try:
+        with Image.open(path) as picture:
+            return family.pixels(picture)
+    except UNREADABLE as error:
+        raise InputError(f"a training picture cannot be read: {error}", where=str(path)) from error
+
+
+class LengthGroups(Sampler[int]):
+    """Every record once per epoch, neighbours of like length; a pure function of seed and epoch.
+
+    Records are shuffled, cut into pools of several batches, sorted by length within a pool, and the batches shuffled.
+    With ``kinds``, a whole batch holds records of one kind only (with a picture, or without); what does not fill a
+    batch comes last.
+    """
+
+    POOL = 16
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, kinds: Sequence[bool] | None = None) -> None:
+        self._lengths = lengths
+        self._batch = batch
+        self._seed = seed
+        self._epoch = 0
+        self._kinds = kinds if kinds is not None else [True] * len(lengths)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch's order."""
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        draws = torch.Generator().manual_seed((self._seed * 1_000_003 + self._epoch) % 2**63)
+        order = torch.randperm(len(self._lengths), generator=draws).tolist()
+        batches: list[list[int]] = []
+        rest: list[int] = []
+        for kind in (True, False):
+            alike = [i for i in order if self._kinds[i] is kind]
+            whole = len(alike) - len(alike) % self._batch
+            batches += self._pooled(alike[:whole])
+            rest += alike[whole:]
+        for b in torch.randperm(len(batches), generator=draws).tolist():
+            yield from batches[b]
+        yield from rest
+
+    def _pooled(self, order: Sequence[int]) -> list[list[int]]:
+        batches: list[list[int]] = []
+        size = self._batch * self.POOL
+        for start in range(0, len(order), size):
+            pool = sorted(order[start : start + size], key=lambda i: self._lengths[i])
+            batches += [pool[i : i + self._batch] for i in range(0, len(pool), self._batch)]
+        return batches

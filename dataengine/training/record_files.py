@@ -1,0 +1,82 @@
+"""A job's records on the disk: written one by one, read where they are needed."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from dataengine.core.errors import InputError
+from dataengine.training.records import RecordSequence, TrainingRecord
+
+
+class RecordFile(RecordSequence):
+    """What ``TrainingRecord.encode`` wrote, line by line. In memory is where each line begins, and nothing more."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises InputError, which names the line, where a line holds something else."""
+        self._path = path
+        self._starts = array("Q")
+        place = 0
+        try:
+            with path.open("rb") as file:
+                for number, line in enumerate(file, 1):
+                    if line.strip():
+                        _record(line, f"{path}, line {number}")
+                        self._starts.append(place)
+                    place += len(line)
+        except OSError as error:
+            raise InputError(f"records cannot be read: {error}", where=str(path)) from error
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def at(self, place: int) -> TrainingRecord:
+        """See `RecordSequence.at`."""
+        start = self._starts[place]
+        try:
+            self._file.seek(start)
+            line = self._file.readline()
+        except OSError as error:
+            raise InputError(f"records cannot be read: {error}", where=str(self._path)) from error
+        return _record(line, f"{self._path}, byte {start}")
+
+    @cached_property
+    def _file(self) -> BinaryIO:
+        return self._path.open("rb")
+
+
+def write_records(records: Iterable[TrainingRecord], path: Path) -> int:
+    """Write records for a job; how many there were. The file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".partial-{path.name}")
+    number = 0
+    with partial.open("w", encoding="utf-8") as file:
+        for record in records:
+            file.write(record.encode() + "\n")
+            number += 1
+    partial.replace(path)
+    return number
+
+
+def count_records(path: Path) -> int:
+    """How many records ``write_records`` wrote."""
+    with path.open("rb") as file:
+        return sum(1 for _ in file)
+
+
+def _record(line: bytes, where: str) -> TrainingRecord:
+    try:
+        row = orjson.loads(line)
+        turns = tuple((str(question), str(answer)) for question, answer in row["turns"])
+        picture = row["picture"]
+        record = TrainingRecord(None if picture is None else Path(str(picture)), turns)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"is no training record: {error!r}", where=where) from error
+    if not turns:
+        raise InputError("is a training record without turns", where=where)
+    return record

@@ -1,0 +1,264 @@
+"""The fine-tuning loop: LoRA and projector, from the base or from a previous adapter, on training records.
+
+A function of its inputs: the same recipe, records and weights give the same adapter on the same machine, also when the
+process is killed in the middle and started again with the same output folder.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+from typing import cast
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments, set_seed
+
+from dataengine.core.errors import Cancelled, ConfigurationError, InputError
+from dataengine.student.family import Family
+from dataengine.training.lesson import Lesson, LessonTrainer, Watch, agree_on_checkpoint
+from dataengine.training.lessons import Lessons, Reader
+from dataengine.training.mix import Mix, expected_batch
+from dataengine.training.recipe import Recipe
+from dataengine.training.records import TrainingRecord
+
+BROKEN_WEIGHTS = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingProgress:
+    """After ``step`` of ``steps``; ``loss`` is the mean of the last few steps; ``seconds`` since training began."""
+
+    step: int
+    steps: int
+    loss: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """Where the adapter lies, and what ``metrics.json`` says: loss curve, steps, records, seconds."""
+
+    adapter: Path
+    metrics: dict[str, object]
+
+
+def train(
+    family: Family,
+    base: Path,
+    records: Sequence[TrainingRecord] | Mix,
+    recipe: Recipe,
+    out: Path,
+    *,
+    previous: Path | None = None,
+    progress: Callable[[TrainingProgress], None] = lambda _: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Trained:
+    """Train an adapter and leave it in ``out/adapter``, with ``out/metrics.json`` written last.
+
+    Goes on from the last whole checkpoint below ``out/work`` if there is one, and removes ``out/work`` at the end.
+    Where ``out/metrics.json`` exists, nothing is trained. As one of several processes under torchrun it takes its share
+    of every step, and the first process writes. Raises InputError for records, ConfigurationError for weights
+    or a recipe that do not fit together, Cancelled once ``cancelled()`` was true and a checkpoint has been written.
+    """
+    done = out / "metrics.json"
+    if done.exists():
+        return Trained(out / "adapter", json.loads(done.read_text()))
+    began = time.monotonic()
+
+    def tell(step: int, steps: int, loss: float) -> None:
+        progress(TrainingProgress(step, steps, loss, time.monotonic() - began))
+
+    watch = Watch(tell, cancelled)
+    mix = records if isinstance(records, Mix) else Mix.of(records)
+    pupil = _load(family, base, mix, recipe, previous)
+    trainer = _trainer(pupil, mix, recipe, watch, out / "work")
+    metrics = _run(trainer, watch, out / "work")
+    if not trainer.is_world_process_zero():  # one of several processes keeps what all of them have
+        return Trained(out / "adapter", {})
+    metrics |= {"records": len(mix.records), "trained_parameters": _size_of_trained(pupil.model)}
+    if mix.by != "size":
+        drawn = Counter(trainer.drawn_batches().steps)
+        metrics["drawn"] = {part.name: drawn[number] for number, part in enumerate(mix.sets)}
+    return _keep(pupil, recipe, out, {**metrics, "seconds": round(time.monotonic() - began, 3)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Pupil:
+    """A student that is ready to be trained, and what it is trained on."""
+
+    model: PeftModel
+    lessons: Lessons
+    tokenizer: PreTrainedTokenizerBase
+    family: Family
+
+
+def _trainer(pupil: _Pupil, mix: Mix, recipe: Recipe, watch: Watch, work: Path) -> LessonTrainer:
+    lesson = Lesson(
+        pupil.model,
+        pupil.family,
+        pupil.family.picture_id(pupil.tokenizer),
+        sees=pupil.lessons.seen,
+        per_token=recipe.loss == "token",
+    )
+    arguments = _arguments(recipe, work)
+    arguments.max_steps = _steps(recipe, mix, arguments.world_size)
+    pad = cast(int, pupil.tokenizer.pad_token_id)
+    return LessonTrainer(lesson, arguments, pupil.lessons, mix, recipe, watch, pad)
+
+
+def _run(trainer: LessonTrainer, watch: Watch, work: Path) -> dict[str, object]:
+    """Train to the end, from the last whole checkpoint if there is one; what the training says of itself."""
+    resume = last_whole_checkpoint(work)
+    step = int(resume.name.rsplit("-", 1)[1]) if resume else 0
+    agree_on_checkpoint(step)
+    output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if watch.stopped:
+        raise Cancelled("training was cancelled", where=str(work), todo="start it again to go on from its checkpoint")
+    return {
+        "loss": output.training_loss,
+        "loss_curve": [(row["step"], row["loss"]) for row in trainer.state.log_history if "loss" in row],
+        "steps": trainer.state.global_step,
+        "resumed_from_step": step,
+    }
+
+
+def _keep(pupil: _Pupil, recipe: Recipe, out: Path, metrics: dict[str, object]) -> Trained:
+    """Write adapter, recipe and, last, metrics; remove what training needed to go on."""
+    adapter = _save(pupil.model, pupil.family, out)
+    shutil.rmtree(out / "work", ignore_errors=True)
+    (out / "recipe.json").write_text(recipe.model_dump_json(indent=1))
+    partial = out / "metrics.json.part"
+    partial.write_text(json.dumps(metrics, indent=1))
+    partial.rename(out / "metrics.json")
+    return Trained(adapter, metrics)
+
+
+def _size_of_trained(model: PeftModel) -> int:
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+
+
+def _load(family: Family, base: Path, mix: Mix, recipe: Recipe, previous: Path | None) -> _Pupil:
+    set_seed(recipe.seed)
+    try:
+        family = family.fitted(base)
+        tokenizer = family.load_tokenizer(base)
+        plain = family.load_model(base)
+    except BROKEN_WEIGHTS as error:
+        raise InputError(f"base weights cannot be loaded: {error}", where=str(base)) from error
+    if recipe.gradient_checkpointing:
+        plain.gradient_checkpointing_enable({"use_reentrant": False})
+    if recipe.precision == "fp32":
+        torch.nn.Module.float(plain)
+    tower = None if recipe.train_vision else plain
+    lessons = Reader(family, tokenizer, recipe, tower, training_device()).lessons(mix.records)
+    set_seed(recipe.seed)
+    model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
+    for parameter in model.parameters():
+        if parameter.requires_grad:  # small steps would be lost in half precision
+            parameter.data = parameter.data.float()
+    return _Pupil(model, lessons, tokenizer, family)
+
+
+def _fresh(plain: PreTrainedModel, family: Family, recipe: Recipe) -> PeftModel:
+    whole = [family.projector] if recipe.train_projector else []
+    whole += [family.vision] if recipe.train_vision else []
+    config = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=cast(int, recipe.alpha),
+        lora_dropout=recipe.dropout,
+        target_modules=recipe.targets or family.lora_targets,
+        modules_to_save=[name.rsplit(".", 1)[-1] for name in whole] or None,
+        task_type="CAUSAL_LM",
+    )
+    try:
+        return cast(PeftModel, get_peft_model(plain, config))
+    except ValueError as error:
+        raise ConfigurationError(f"LoRA does not fit the model: {error}", where="recipe.targets") from error
+
+
+def _continued(plain: PreTrainedModel, previous: Path, recipe: Recipe) -> PeftModel:
+    try:
+        model = PeftModel.from_pretrained(plain, str(previous), is_trainable=True)
+    except BROKEN_WEIGHTS as error:
+        raise InputError(f"the previous adapter cannot be loaded: {error}", where=str(previous)) from error
+    rank = model.peft_config["default"].r
+    if rank != recipe.rank:
+        raise ConfigurationError(f"the previous adapter has rank {rank}, the recipe {recipe.rank}", where="recipe.rank")
+    return cast(PeftModel, model)
+
+
+def training_device() -> torch.device:
+    """The kind of device that a model is trained on here."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=str(work),
+        per_device_train_batch_size=recipe.batch_size,
+        gradient_accumulation_steps=recipe.gradient_accumulation,
+        num_train_epochs=recipe.epochs,
+        learning_rate=recipe.lr,
+        weight_decay=recipe.weight_decay,
+        max_grad_norm=recipe.max_gradient_norm or 0.0,
+        lr_scheduler_type=recipe.scheduler,
+        warmup_steps=recipe.warmup_ratio if recipe.warmup_steps is None else recipe.warmup_steps,
+        bf16=recipe.precision == "bf16",
+        use_cpu=training_device().type == "cpu",
+        seed=recipe.seed,
+        data_seed=recipe.seed,
+        save_strategy="steps",
+        save_steps=recipe.checkpoint_steps,
+        save_total_limit=2,
+        logging_steps=10,
+        logging_nan_inf_filter=False,
+        report_to=[],
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=False,
+    )
+
+
+def _steps(recipe: Recipe, mix: Mix, processes: int) -> int:
+    """How many optimizer steps; -1: as many as the epochs take."""
+    if recipe.max_steps is not None:
+        return recipe.max_steps
+    if recipe.iterations_per_epoch is not None:
+        return round(recipe.epochs * recipe.iterations_per_epoch)
+    if mix.by == "size":
+        return -1
+    sizes = {part.name: part.batch_size or recipe.batch_size for part in mix.sets}
+    step = expected_batch(sizes, mix.shares) * recipe.gradient_accumulation * processes
+    return ceil(recipe.epochs * len(mix.records) / step)
+
+
+def last_whole_checkpoint(work: Path) -> Path | None:
+    """The checkpoint of the highest step whose state file is whole; a torn one (killed while writing) is removed."""
+    best: tuple[int, Path] | None = None
+    for folder in work.glob("checkpoint-*"):
+        try:
+            step = int(json.loads((folder / "trainer_state.json").read_text())["global_step"])
+        except (OSError, ValueError, KeyError, TypeError):
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
+        best = max(best, (step, folder)) if best else (step, folder)
+    return best[1] if best else None
+
+
+def _save(model: PeftModel, family: Family, out: Path) -> Path:
+    """peft's own layout, without paths of this machine and without a model card."""
+    adapter = out / "adapter"
+    model.peft_config["default"].base_model_name_or_path = family.name
+    # embeddings are never trained here; left to "auto", peft would look for the base's vocabulary on the network
+    model.save_pretrained(str(adapter), save_embedding_layers=False)
+    (adapter / "README.md").unlink(missing_ok=True)
+    return adapter

@@ -1,0 +1,196 @@
+"""Both published ways to build queries, and what the published filters refuse."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dataengine.core.errors import ConfigurationError
+from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.core.ports import TeacherRequest
+from dataengine.data.embeddings import write_embeddings
+from dataengine.data.writing import read_writing
+from dataengine.generation.candidate import Candidate
+from dataengine.generation.filters.registry import find_filter
+from dataengine.generation.filters.screening import Screening
+from dataengine.generation.parsing import Draft
+from dataengine.generation.planning import Wish, parts_of
+from dataengine.generation.pool import beside, pool_of
+from dataengine.runtime.runfile import PicturesSection
+from dataengine.testing.pictures import noisy_picture
+from dataengine.wire.documents import BadCase, HeldOutDoc, PlannedQuery
+from tests.unit.generation.shop import Pool, Shop, draft, honest, is_verification
+
+
+class Crowded(Pool):
+    """Picture n has n things."""
+
+    def annotations(self, picture_id: str) -> Annotations:
+        known = super().annotations(picture_id)
+        return replace(known, objects=(Region("ball", (0, 0, 4, 4)),) * int(picture_id))
+
+
+class Line:
+    """Embeds picture n as a point that lies the nearer to another's, the nearer their numbers are."""
+
+    def embed(self, pictures: Sequence[bytes]) -> Sequence[Sequence[float]]:
+        numbers = [next(n for n in range(60) if noisy_picture(n) == data) for data in pictures]
+        return [((1 - (n / 60) ** 2) ** 0.5, n / 60) for n in numbers]
+
+
+def section(**keys: object) -> PicturesSection:
+    return PicturesSection.model_validate({"source": "coco", "data": "pool", **keys})
+
+
+def case(name: str, picture: str) -> BadCase:
+    return BadCase(question_id=name, question="?", question_type="a", picture=picture, choices=(), gold="", answered="")
+
+
+def wish(pictures: int, budget: int, near: dict[str, list[str]]) -> Wish:
+    return Wish(
+        budget={"a": budget}, per_part=1000, attempts=1.0, pictures=[str(n) for n in range(pictures)],
+        bad_cases={"a": sorted(near)}, examples=2, seed=3, beside=lambda case: near[case],
+    )  # fmt: skip
+
+
+def test_every_other_request_is_about_a_picture_like_that_of_its_first_bad_case() -> None:
+    near = {"x": [str(n) for n in range(0, 50)], "y": [str(n) for n in range(50, 100)]}
+    (part,) = parts_of(wish(1000, 40, near))
+    anchored = part.queries[::2]
+    assert all(query.picture_id in near[query.bad_cases[0]] for query in anchored)
+    assert sum(query.picture_id in near[query.bad_cases[0]] for query in part.queries[1::2]) < 10
+    assert all(len(query.bad_cases) == 2 for query in part.queries)
+
+
+def test_no_picture_comes_twice_whether_drawn_at_random_or_by_likeness() -> None:
+    near = {"x": ["1", "2", "3"], "y": ["3", "4", "unknown"]}
+    (part,) = parts_of(wish(40, 40, near))
+    assert max(Counter(query.picture_id for query in part.queries).values()) == 1
+    assert len(part.queries) == 40
+
+
+def test_pictures_with_more_things_than_allowed_are_left_out() -> None:
+    pool = pool_of(section(most_boxes=10), Crowded(), (), 0)
+    assert [picture.picture_id for picture in pool] == [str(n) for n in range(11)]
+
+
+def test_a_pool_in_which_every_picture_has_too_many_things_is_an_error() -> None:
+    class Full(Pool):
+        def pictures(self) -> Sequence[Picture]:
+            return super().pictures()[:3]
+
+    with pytest.raises(ConfigurationError, match="no picture has at most 0 boxes"):
+        pool_of(section(most_boxes=0), Full(), (), 0)
+
+
+def test_pictures_of_former_rounds_are_left_out_until_there_are_no_others() -> None:
+    source = Pool(3)
+    paths = [picture.path for picture in source.pictures()]
+    assert [picture.path for picture in pool_of(section(), source, paths[:2], 0)] == paths[2:]
+    assert [picture.path for picture in pool_of(section(), source, paths, 0)] == paths
+
+
+def test_likeness_is_read_from_the_folder_of_embeddings(tmp_path: Path) -> None:
+    source = Pool(40)
+    paths = [picture.path for picture in source.pictures()]
+    write_embeddings(tmp_path, "pool", paths, source.read, Line())
+    write_embeddings(tmp_path, "asked", ["9"], lambda name: noisy_picture(int(name)), Line())
+    cases = {"bad": case("bad", "9"), "elsewhere": case("elsewhere", "no such picture")}
+    looked = beside(section(embeddings=tmp_path, nearest=5), source.pictures(), cases)
+    assert looked is not None
+    assert set(looked("bad")) == {"7", "8", "9", "10", "11"}
+    assert looked("bad")[0] == "9"
+    assert looked("elsewhere") == []
+    assert beside(section(), source.pictures(), cases) is None
+
+
+def written(**texts: object) -> Candidate:
+    values = {"question": "What is it?", "answer": "A dog.", "short_answer": "dog", "options": ("dog", "cat")}
+    query = PlannedQuery(picture_id="1", qtype="a", bad_cases=(), seed=1)
+    known = Pool().annotations("1")
+    return Candidate(0, query, known, "", Draft(**{**values, "letter": "A", **texts}), "fake")  # type: ignore[arg-type]
+
+
+SCREENING = Screening(
+    HeldOutDoc(pictures=frozenset(), appearances=frozenset(), questions=frozenset()), 0.9, lambda path: b"", None  # type: ignore[arg-type]
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("texts", "refused"),
+    [
+        ({"answer": "It is located at [0.1, 0.2, 0.3, 0.4]."}, True),
+        ({"question": "Which coordinates has it?"}, True),
+        ({"options": ("the bounding box", "cat")}, True),
+        ({"short_answer": "Skip"}, True),
+        ({"answer": "As the description says, a dog."}, True),
+        ({"question": "Which description fits?"}, False),
+        ({"answer": "The dog [0.1, 0.2, 0.3, 0.4] sleeps."}, False),
+        ({}, False),
+    ],
+)
+async def test_the_first_generation_refuses_these_words_and_no_others(texts: dict[str, object], refused: bool) -> None:
+    reason = await find_filter("gen-1-hints")(written(**texts), SCREENING)
+    assert (reason is not None) == refused, reason
+
+
+def test_what_stands_in_brackets_is_taken_out() -> None:
+    candidate = written(answer="The dog [0.1, 0.2] sleeps, it [x] seems.", options=("dog [1, 2, 3, 4]", "[0.5]"))
+    clean = candidate.without_brackets().draft
+    assert clean.answer == "The dog sleeps, it seems."
+    assert clean.options == ("dog", "[0.5]")
+
+
+async def test_a_vision_teacher_is_shown_each_picture_when_asked_and_when_asked_again() -> None:
+    shown: list[TeacherRequest] = []
+
+    def says(request: TeacherRequest) -> str:
+        shown.append(request)
+        return "A" if "Task: answer one question" in request.user else draft()
+
+    shop = Shop(says, prompt="vision")
+    dataset = await shop.round()
+    pictures = {noisy_picture(n) for n in range(40)}
+    assert sum(dataset.accepted.values()) == 10
+    assert all(request.picture in pictures for request in shown)
+    assert any(is_verification(request) for request in shown)
+
+
+async def test_a_first_generation_round_takes_coordinates_out_of_what_it_accepts() -> None:
+    def says(request: TeacherRequest) -> str:
+        return honest(request) if is_verification(request) else draft(answer="The ball [0.1, 0.2, 0.3, 0.4] is red.")
+
+    shop = Shop(says, prompt="gen-1", filters=("malformed", "gen-1-hints"))
+    samples = shop.samples(await shop.round())
+    assert samples
+    assert {sample.answer for sample in samples} == {"The ball is red."}
+
+
+async def test_the_teacher_is_told_the_writing_in_the_pictures_where_it_was_read(tmp_path: Path) -> None:
+    class Sign:
+        def read(self, picture: bytes) -> Sequence[Region]:
+            return [Region("STOP", (0, 0, 16, 8))]
+
+    source = Pool()
+    read_writing(tmp_path, [picture.path for picture in source.pictures()], source.read, Sign)
+    shop = Shop(pictures={"writing": str(tmp_path)})
+    await shop.round()
+    assert shop.teacher.requests
+    assert all("[0.00, 0.00, 0.50, 0.25]: STOP" in request.user for request in shop.teacher.requests)
+
+
+async def test_a_picture_of_a_former_round_is_not_used_again_while_there_are_others() -> None:
+    shop = Shop(pictures={"once": True})
+    first = {sample.image for sample in shop.samples(await shop.round())}
+    assert len(first) == 10
+    shop.report = replace(shop.report, round=1)
+    second = {sample.image for sample in shop.samples(await shop.round())}
+    assert len(second) == 10
+    assert not first & second
+
+
+async def test_rounds_may_buy_different_amounts() -> None:
+    shop = Shop(budgets=(6,))
+    assert sum((await shop.round()).accepted.values()) == 6

@@ -19,6 +19,7 @@ from dataengine.cli.lineage import lineage
 from dataengine.cli.policy import policy
 from dataengine.cli.publish import publish
 from dataengine.cli.run import run
+from dataengine.cli.service import service
 from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError
 from dataengine.runtime.logs import log_to
 
@@ -39,6 +40,7 @@ app.command()(experiment)
 app.command()(doctor)
 app.command()(prepare)
 app.command()(policy)
+app.command()(service)
 app.add_typer(parked.app, name="parked")
 app.add_typer(data.app, name="data")
 app.add_typer(student.app, name="student")

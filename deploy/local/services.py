@@ -22,7 +22,7 @@ def service(
     return Server(
         name=f"{name}-{number}",
         address=f"127.0.0.1:{health}",
-        command=[sys.executable, "-m", *(module or (f"services.{name}",))],
+        command=[sys.executable, "-m", *(module or ("dataengine", "service", name))],
         log=folder / f"{name}-{number}.log",
         ready=lambda: listens(health),
         environment={

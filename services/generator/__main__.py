@@ -1,53 +1,8 @@
-"""`python -m services.generator`: one replica of the generator on the real engines; any number share the tasks."""
+"""`python -m services.generator`: the same as `dataengine service generator`."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
-from functools import cache
-
-from dataengine.core.events import Event, GenerationDone
-from dataengine.data.picture_sources import open_source
-from dataengine.generation.handler import Generator
-from dataengine.generation.settings import GeneratorSettings
-from dataengine.hosting.backends import open_teacher
-from dataengine.hosting.service import Bench, run_on_engines
-from dataengine.runtime.metrics import MeteredTeacher
-from dataengine.runtime.runfile import TeacherSection
-from dataengine.runtime.worker import Handler, Observer, Patience
-from dataengine.wire.documents import PartDoc
-
-
-def handlers_of(bench: Bench) -> Mapping[str, Handler]:
-    """What the generator does with which topic; each finished task counts its samples by fate."""
-    generator = Generator(
-        bench.store, lambda section: _metered(bench, section), cache(open_source), bench.progress, SETTINGS
-    )
-    on_task = generator.handlers["generation-task"]
-
-    async def counted(event: Event) -> Sequence[Event]:
-        following = await on_task(event)
-        for done in following:
-            if isinstance(done, GenerationDone):
-                part = await asyncio.to_thread(PartDoc.load, bench.store, done.samples)
-                for fate, samples in {"accepted": sum(part.accepted.values()), **part.refused}.items():
-                    bench.metrics.samples.labels(event.run, fate).inc(samples)
-        return following
-
-    return {**generator.handlers, "generation-task": counted}
-
-
-def _metered(bench: Bench, section: TeacherSection) -> MeteredTeacher:
-    return MeteredTeacher(open_teacher(section), bench.metrics)
-
-
-SETTINGS = GeneratorSettings()
-
-
-def main(watch: Observer | None = None) -> None:
-    """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("generator", handlers_of, concurrency=2, patience=Patience(attempts=10), watch=watch)
-
+from dataengine.service import run
 
 if __name__ == "__main__":
-    main()
+    run("generator")

@@ -6,7 +6,6 @@ more than one death that counts.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ import sys
 from pathlib import Path
 
 from dataengine.runtime.worker import STEPS, Moment
+from dataengine.service import run
 
 COUNTED = ("begun", "handled")
 """Steps at which a death counts against the event."""
@@ -42,4 +42,4 @@ class Death:
 
 
 if __name__ == "__main__":
-    importlib.import_module(f"services.{sys.argv[1]}.__main__").main(Death(Path(sys.argv[2])))
+    run(sys.argv[1], Death(Path(sys.argv[2])))

@@ -8,7 +8,6 @@ Monotonic clocks, times of files, C code and the process's children go by the ma
 from __future__ import annotations
 
 import datetime as dates
-import importlib
 import json
 import sys
 import time
@@ -69,13 +68,14 @@ def _main(name: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     wrong_clock(folder / CLOCK)
     from dataengine.runtime.worker import Moment
+    from dataengine.service import run
 
     def write_down(moment: Moment) -> None:
         event = moment.event.event_id if moment.event else ""
         with (folder / STEPS).open("a") as file:
             file.write(json.dumps({"topic": moment.topic, "step": moment.step, "event": event}) + "\n")
 
-    importlib.import_module(f"services.{name}.__main__").main(write_down)
+    run(name, write_down)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import pytest
 
 from dataengine.backends.sqlite.bus import SqliteBus
 from dataengine.backends.triton.student import TritonStudent
+from dataengine.evaluation.service import handlers_of
 from dataengine.hosting.service import Bench
 from dataengine.runtime.metrics import Metrics
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.testing.silence import Silence
-from services.evaluator.__main__ import handlers_of
 
 
 async def test_the_student_is_closed_when_the_service_is_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

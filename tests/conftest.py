@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import structlog
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # timings never decide a test
+hypothesis.settings.load_profile("untimed")
 
 ONE_PROCESS = ("tests/integration/", "tests/loop/")
 """The tests of a folder in here share its servers, or its run."""

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 WORLD := examples/scenes/world
 
-.PHONY: help setup demo up down demo-cluster cluster-up cluster-test cluster-down chaos servers test check lint proto clean
+.PHONY: help setup site demo up down demo-cluster cluster-up cluster-test cluster-down chaos servers test check lint proto clean
 
 help:             ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -53,12 +53,16 @@ servers: setup    ## Download and build the real servers that tests start (kept 
 test: setup servers  ## Run the tests
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadscope --ignore tests/cluster
 
-lint: setup       ## Style, types, import contracts, drift of generated code
+site: setup       ## The documentation as HTML, in .site/html
+	@$(BIN)/python -m docs.build_site
+
+lint: setup       ## Style, types, import contracts, drift of generated code, documentation
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m protos.generate --check
+	@$(BIN)/python -m docs.build_site --quiet
 
 check: lint test  ## What CI runs
 
@@ -66,4 +70,4 @@ proto: setup      ## Generate dataengine/wire/generated from protos
 	@$(BIN)/python -m protos.generate
 
 clean:            ## Remove the virtual environment, caches and generated worlds (runs stay)
-	rm -rf $(VENV) .cache $(WORLD) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .cache .site $(WORLD) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -70,6 +70,9 @@ def lay_out() -> list[str]:
             out.write_text("\n".join(_lines(path, page, shown, problems)) + "\n")
         else:
             shutil.copyfile(path, out)
+    list(
+        _lines(ROOT / "README.md", "index.md", shown, problems)
+    )  # no page of the site, but its links must lead somewhere
     (PAGES / COMMANDS).write_text(commands())
     (PAGES / DECISIONS).write_text(decisions(shown))
     return problems

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import READS
 from dataengine.core.ports import Store
+from dataengine.core.sweeping import Sweepable
 from dataengine.embedded import Home
 from dataengine.hosting.backends import on_servers
 from dataengine.report.reading import list_runs, read_run
@@ -55,11 +57,14 @@ class Found:
         return asyncio.run(_live(self.place)) if on_servers() else Live((), {})
 
 
-def find_run(run: str, home: Path) -> Found:
-    """By name under `home` or in the environment's store, or by the path of the run's folder.
+def find_run(run: str | None, home: Path) -> Found:
+    """By name under `home` or in the environment's store, or by the path of the run's folder; the only or newest one
+    for None.
 
     Raises ConfigurationError if there is neither.
     """
+    if run is None:
+        return newest_run(home)
     store = store_of(home)
     if run and _is_name(run) and next(iter(store.keys(f"{RunKeys(run).root}/")), None) is not None:
         return Found(home, run, store)
@@ -67,6 +72,28 @@ def find_run(run: str, home: Path) -> Found:
     if run and not on_servers() and folder.is_dir() and _is_name(folder.name) and folder.parent.name == "runs":
         return Found(folder.parent.parent, folder.name, store_of(folder.parent.parent))
     raise ConfigurationError("there is no such run", where=run or "''", todo=_known_runs(home, store))
+
+
+def newest_run(home: Path) -> Found:
+    """The run that was begun last, of those under `home` or in the environment's store; says on stderr which it is.
+
+    Raises ConfigurationError if there is none.
+    """
+    store = store_of(home)
+    runs = list_runs(store)
+    if not runs:
+        raise ConfigurationError("there is no run", where="RUN", todo=_known_runs(home, store))
+    if len(runs) > 1 and not isinstance(store, Sweepable):
+        raise ConfigurationError("which run?", where="RUN", todo=_known_runs(home, store))
+    run = max(runs, key=lambda name: _begun(store, name))
+    print(f"the run {run}" + (f", the newest of {len(runs)}" if len(runs) > 1 else ""), file=sys.stderr)
+    return Found(home, run, store)
+
+
+def _begun(store: Store, run: str) -> float:
+    """When its configuration was written (Unix seconds); 0 where there is none, or the store does not tell."""
+    held = store.held(RunKeys(run).config) if isinstance(store, Sweepable) else iter(())
+    return max((each.written for each in held), default=0.0)
 
 
 def runs_of(home: Path) -> list[Found]:

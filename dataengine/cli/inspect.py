@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from dataengine.cli.finding import Found, Live, find_run
-from dataengine.cli.options import HomeOption, JsonOption, RunArgument, result_console
+from dataengine.cli.options import AnyRunArgument, HomeOption, JsonOption, result_console
 from dataengine.cli.reporting import write_report
 from dataengine.cli.tables import history_table, run_table
 from dataengine.core.errors import ConfigurationError
@@ -31,7 +31,7 @@ class ExportFormat(StrEnum):
     PARQUET = "parquet"
 
 
-def status(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+def status(run: AnyRunArgument = None, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """Show where a run is: scores per round and question type, what was bought, what is parked.
 
     Example: dataengine status scenes
@@ -52,7 +52,7 @@ def status(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = Fa
         print(f"parked by the {parked.consumer}: {parked.event}: {parked.error}")
 
 
-def history(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
+def history(run: AnyRunArgument = None, home: HomeOption = Path(), as_json: JsonOption = False) -> None:
     """Show a run's rounds: scores, decisions with their reasons, weights.
 
     Example: dataengine history scenes
@@ -64,7 +64,7 @@ def history(run: RunArgument, home: HomeOption = Path(), as_json: JsonOption = F
         result_console().print(history_table(view))
 
 
-def report(run: RunArgument, home: HomeOption = Path()) -> None:
+def report(run: AnyRunArgument = None, home: HomeOption = Path()) -> None:
     """Write the run's report again, as one HTML file, and print where it lies.
 
     Example: dataengine report scenes
@@ -74,8 +74,8 @@ def report(run: RunArgument, home: HomeOption = Path()) -> None:
 
 
 def export(
-    run: RunArgument,
     out: Annotated[Path, typer.Option(help="Folder to write into.")],
+    run: AnyRunArgument = None,
     kind: Annotated[ExportFormat, typer.Option("--format", help="The layout.")] = ExportFormat.SEED,
     home: HomeOption = Path(),
 ) -> None:

@@ -11,6 +11,10 @@ from rich.console import Console
 HomeOption = Annotated[Path, typer.Option(envvar="DATAENGINE_HOME", help="Folder that holds `runs/`.")]
 RunFileArgument = Annotated[Path, typer.Argument(metavar="RUN.yaml", help="The run file; see docs/guides/run-file.md.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, or its folder.")]
+AnyRunArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help="A run's name, or its folder; the only or newest one if not given."),
+]
 RESULT_COLUMNS = 100
 """Columns of a table that goes to a file or a pipe."""
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,36 @@ def test_an_unknown_run_is_one_line_that_names_the_known_ones(
     assert done.err.count("\n") == 1
     assert done.err.startswith("error: ")
     assert f"Runs here: {RUN}" in done.err
+
+
+def test_without_a_name_it_is_the_only_run_and_stderr_says_which(command: CommandLine, tmp_path: Path) -> None:
+    home = home_with_a_run(tmp_path)
+    named, unnamed = (command("status", *name, "--home", home, "--json") for name in ((RUN,), ()))
+    assert unnamed.out == named.out
+    assert (named.err, unnamed.err) == ("", f"the run {RUN}\n")
+
+
+@pytest.mark.parametrize("name", ["status", "history", "report", "export"])
+def test_of_several_runs_it_is_the_one_that_was_begun_last(command: CommandLine, tmp_path: Path, name: str) -> None:
+    home = home_with_a_run(tmp_path)
+    for other, age in (("a-former-one", 100), ("z-former-one", 200)):
+        config = home / "runs" / other / "config.json"
+        config.parent.mkdir()
+        config.write_text("{}")
+        written = (home / "runs" / RUN / "config.json").stat().st_mtime - age
+        os.utime(config, (written, written))
+    more = ("--out", tmp_path / "data") if name == "export" else ()
+    done = command(name, *more, "--home", home)
+    assert done.code == DONE
+    assert f"the run {RUN}, the newest of 3" in done.err
+
+
+@pytest.mark.parametrize("name", ["status", "history", "report"])
+def test_without_a_name_and_a_run_the_home_is_doubted(command: CommandLine, tmp_path: Path, name: str) -> None:
+    done = command(name, "--home", tmp_path)
+    assert (done.code, done.out) == (WRONG_USAGE, "")
+    assert "there is no run" in done.err
+    assert "--home" in done.err
 
 
 def test_where_there_are_no_runs_the_home_is_doubted(command: CommandLine, tmp_path: Path) -> None:

@@ -6,10 +6,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 WORLD := examples/scenes/world
 
-.PHONY: help setup site demo up down demo-cluster cluster-up cluster-test cluster-down chaos servers test check lint proto clean
+.PHONY: help packages setup site demo up down demo-cluster cluster-up cluster-test cluster-down chaos servers test check lint proto clean
 
 help:             ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
+
+packages:         ## What the real servers and node need of Debian's packages (root; else says what is absent)
+	@$(PYTHON) -m deploy.local.packages
 
 setup: $(INSTALLED)  ## Set up the virtual environment
 
@@ -50,8 +53,8 @@ chaos: setup      ## Runs under seeded random faults on real servers: make chaos
 servers: setup    ## Download and build the real servers that tests start (kept outside of the checkout)
 	@$(BIN)/python -m deploy.local.get
 
-test: setup servers  ## Run the tests
-	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadscope --ignore tests/cluster
+test: setup servers  ## Run the tests; says last which were skipped, and why
+	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -rs -n 2 --dist loadscope --ignore tests/cluster
 
 site: setup       ## The documentation as HTML, in .site/html
 	@$(BIN)/python -m docs.build_site

@@ -113,7 +113,7 @@ async def begin(store: Store, bus: Bus, run: RunFile) -> None:
     """
     keys = RunKeys(run.run)
     config = store.claim(keys.config, run.encode())
-    if store.get(config) != run.encode():
+    if not run.is_what(store.get(config)):
         raise ConfigurationError(
             f"the run {run.run!r} was begun with another configuration",
             where=keys.config,

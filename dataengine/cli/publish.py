@@ -67,7 +67,7 @@ def event_of(store: Store, run: RunFile, topic: Topic, number: int) -> Event:
     or if the run was begun with another configuration."""
     keys = RunKeys(run.run)
     config = store.claim(keys.config, run.encode())
-    if store.get(config) != run.encode():
+    if not run.is_what(store.get(config)):
         raise ConfigurationError(f"the run {run.run!r} was begun with another configuration", where=keys.config)
     if topic is Topic.CHECKPOINT_READY:
         if number == 0:

@@ -144,6 +144,14 @@ class RunFile(Section):
         """Canonical JSON of every key, defaults included."""
         return canonical_json(self.model_dump(mode="json"))
 
+    def is_what(self, stored: bytes) -> bool:
+        """Whether a stored configuration means the same. Not by its bytes: an older release knew fewer keys, and other
+        names for some."""
+        try:
+            return RunFile.model_validate_json(stored) == self
+        except ValidationError:
+            return False
+
     @classmethod
     def load(cls, store: Store, ref: ArtifactRef) -> RunFile:
         """The run file that a run was started with."""

@@ -14,8 +14,8 @@ from dataengine.core.errors import ConfigurationError, DataEngineError, InputErr
 from dataengine.core.ports import PictureSource
 from dataengine.data.embeddings import Embeddings
 from dataengine.data.exports import training_turns
+from dataengine.data.ocr import KnownText
 from dataengine.data.picture_sources import open_source
-from dataengine.data.writing import KnownWriting
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import fingerprints
 from dataengine.evaluation.judging import judge_of
@@ -121,12 +121,12 @@ def _pictures(run: RunFile) -> str:
         regions += len(source.annotations(picture.picture_id).regions)
     if run.pictures.embeddings is not None:
         Embeddings(run.pictures.embeddings).nearest("", 1)
-    if run.pictures.writing is not None:
-        known = KnownWriting(run.pictures.writing).lines
+    if run.pictures.ocr is not None:
+        known = KnownText(run.pictures.ocr).lines
         missing = sum(picture.path not in known for picture in pictures)
         if missing:
             what = f"knows nothing of {missing} of {len(pictures)} pictures"
-            raise InputError(what, where=str(run.pictures.writing), todo="Go on with: dataengine data read-text")
+            raise InputError(what, where=str(run.pictures.ocr), todo="Go on with: dataengine data read-text")
     if len(looked_at) < len(pictures):
         return f"{len(pictures)} pictures; {len(looked_at)} of them looked at, {regions} regions"
     return f"{len(pictures)} pictures, {regions} regions"
@@ -179,7 +179,7 @@ def _replay(run: RunFile, counts: dict[str, int]) -> str:
 
 def _plan(run: RunFile) -> str:
     budgets = [run.generation.budget_in(number) for number in range(1, run.rounds + 1)]
-    most = round(max(budgets) * run.generation.attempts)
+    most = round(max(budgets) * run.generation.max_requests_per_sample)
     if len(set(budgets)) == 1:
         return f"{run.rounds} rounds x {budgets[0]} samples, at most {most} requests each"
     return f"{run.rounds} rounds of {', '.join(map(str, budgets))} samples, at most {most} requests each"

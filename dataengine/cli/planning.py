@@ -85,7 +85,7 @@ def _round(
     questions: int | None,
 ) -> RoundPlan:
     cost = run.cost
-    drafts = round(samples * min(run.generation.attempts, 1 / max(cost.acceptance, 1e-9)))
+    drafts = round(samples * min(run.generation.max_requests_per_sample, 1 / max(cost.acceptance, 1e-9)))
     requests = drafts * 2 if size.verify else drafts
     prompt = drafts * (size.write + size.verify)
     completion = drafts * (_REPLY_CHARACTERS / CHARACTERS_PER_TOKEN + (1 if size.verify else 0))

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dataengine.generation.filters.registry import FILTERS
+from dataengine.runtime.generation_sections import former_name
 from dataengine.runtime.runfile import RunFile
 from dataengine.training.recipe import Recipe
 
@@ -77,7 +78,9 @@ def _table(section: type[BaseModel]) -> Iterator[str]:
     yield "| key | type | default | meaning |\n|---|---|---|---|"
     for name, field in section.model_fields.items():
         text = _one_line(field.description or getattr(_section(field.annotation), "__doc__", ""))
-        yield f"| `{name}` | {_type(field)} | {_default(field)} | {text} |"
+        old = former_name(field)
+        told = f"{text} Formerly `{old}`, which is still read." if old else text
+        yield f"| `{name}` | {_type(field)} | {_default(field)} | {told} |"
 
 
 def _filters() -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, lru_cache, partial
+from functools import cache as cached
+from functools import lru_cache, partial
 from pathlib import Path
 from time import monotonic
 
@@ -15,13 +16,13 @@ from dataengine.core.events import DataReady, Event, GenerationDone, GenerationT
 from dataengine.core.identity import canonical_json, derived_seed
 from dataengine.core.ports import PictureSource, Progress, Store, Teacher
 from dataengine.core.samples import Refusal, Sample
-from dataengine.data.writing import KnownWriting, WithWriting
-from dataengine.generation.journal import Journal
+from dataengine.data.ocr import KnownText, WithText
 from dataengine.generation.merging import counted, merged
 from dataengine.generation.part import Assignment, PartWork
-from dataengine.generation.planning import Wish, budget_of, parts_of
+from dataengine.generation.planning import RoundRequest, budget_of, parts_of
 from dataengine.generation.pool import beside, pool_of
 from dataengine.generation.prompt_files import load_prompt
+from dataengine.generation.reply_cache import ReplyCache
 from dataengine.generation.settings import GeneratorSettings
 from dataengine.runtime.runfile import RunFile, TeacherSection
 from dataengine.runtime.worker import Handler
@@ -54,15 +55,15 @@ class Generator:
         self._store = store
         self._teacher_of = teacher_of
         # a source reads its files once; parts share it
-        self._source_of = cache(source_of)
-        self._writing_of = cache(KnownWriting)
+        self._source_of = cached(source_of)
+        self._text_of = cached(KnownText)
         # what an artifact holds never changes; every part of a round looks at these
         self._plan_of = lru_cache(_PLANS_KEPT)(partial(PlanDoc.load, store))
         self._samples_of = lru_cache(_ROUNDS_KEPT)(self._read_samples)
         self._progress = progress
         self._settings = settings or GeneratorSettings()
         self._accepted: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
-        self._journals: dict[str, Journal] = {}
+        self._caches: dict[str, ReplyCache] = {}
         self._gates: dict[int, asyncio.Semaphore] = {}
 
     @property
@@ -91,7 +92,7 @@ class Generator:
         if done is None:
             document = await self._generate(event, key)
             done = await asyncio.to_thread(self._store.claim, key, document.encode())
-        self._journals.pop(key, None)
+        self._caches.pop(key, None)
         return [GenerationDone(event.run, event.config, event.round, event.plan, done, event.part, event.parts)]
 
     async def on_generation_done(self, event: Event) -> Sequence[Event]:
@@ -124,17 +125,21 @@ class Generator:
         run = RunFile.load(self._store, event.config)
         analysis = AnalysisDoc.load(self._store, event.analysis)
         source = self._source(run)
-        used = {sample.image for sample in self._earlier(event.run, number)[1]} if run.pictures.once else frozenset()
+        used = (
+            {sample.image for sample in self._earlier(event.run, number)[1]}
+            if run.pictures.exclude_used
+            else frozenset()
+        )
         pool = pool_of(run.pictures, source, used, run.seed)
         budget = budget_of(analysis.weights, run.generation.budget_in(number))
         cases = self._bad_cases(analysis)
         by_type: dict[str, list[str]] = defaultdict(list)
         for case in cases.values():
             by_type[case.question_type].append(case.question_id)
-        wish = Wish(
+        request = RoundRequest(
             budget=budget,
             per_part=run.generation.per_part,
-            attempts=run.generation.attempts,
+            requests_per_sample=run.generation.max_requests_per_sample,
             pictures=[picture.picture_id for picture in pool],
             bad_cases=by_type,
             examples=run.analysis.examples,
@@ -147,14 +152,14 @@ class Generator:
             analysis=event.analysis,
             start_from=event.start_from,
             budget=budget,
-            parts=parts_of(wish),
+            parts=parts_of(request),
         )
         return self._store.claim(key, document.encode())
 
     def _source(self, run: RunFile) -> PictureSource:
         source = self._source_of(run.pictures.source, run.pictures.data)
-        folder = run.pictures.writing
-        return source if folder is None else WithWriting(source, self._writing_of(folder))
+        folder = run.pictures.ocr
+        return source if folder is None else WithText(source, self._text_of(folder))
 
     def _bad_cases(self, analysis: AnalysisDoc) -> dict[str, BadCase]:
         cases = decode_lines(BadCase, self._store.get(analysis.bad_cases), analysis.bad_cases.uri)
@@ -163,14 +168,14 @@ class Generator:
     async def _generate(self, event: GenerationTask, key: str) -> PartDoc:
         started = monotonic()
         run, plan, assignment = await asyncio.to_thread(self._assignment, event)
-        journal = self._journals.get(key)
-        if journal is None:
+        cache = self._caches.get(key)
+        if cache is None:
             prefix = key.removesuffix(".json")
             gate = self._gates.setdefault(run.teacher.concurrency, asyncio.Semaphore(run.teacher.concurrency))
-            journal = Journal(self._teacher_of(run.teacher), self._store, prefix, gate)
-            self._journals[key] = journal
-        journal.rewind()
-        work = PartWork(assignment, self._source(run), journal)
+            cache = ReplyCache(self._teacher_of(run.teacher), self._store, prefix, gate)
+            self._caches[key] = cache
+        cache.rewind()
+        work = PartWork(assignment, self._source(run), cache)
         while await work.step():
             self._tell(event, plan, len(work.samples))
         self._tell(event, plan, len(work.samples))
@@ -221,7 +226,7 @@ class Generator:
 
     def _write_part(self, event: GenerationTask, work: PartWork, seconds: float) -> PartDoc:
         prefix = RunKeys(event.run).part(event.round, event.part).removesuffix(".json")
-        replies = work.journal.replies
+        replies = work.cache.replies
         return PartDoc(
             run=event.run,
             round=event.round,

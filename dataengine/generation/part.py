@@ -12,11 +12,11 @@ from dataengine.core.pictures import Annotations
 from dataengine.core.ports import PictureSource, TeacherReply, TeacherRequest
 from dataengine.core.samples import Refusal, Sample
 from dataengine.generation.candidate import Candidate
+from dataengine.generation.filters.context import FilterContext
 from dataengine.generation.filters.registry import find_filter
-from dataengine.generation.filters.screening import Screening
-from dataengine.generation.journal import Journal
 from dataengine.generation.parsing import Unusable, read_letter, read_reply
 from dataengine.generation.prompting import Prompt
+from dataengine.generation.reply_cache import ReplyCache
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.wire.documents import BadCase, HeldOutDoc, PlannedQuery, PlanPart
 
@@ -48,19 +48,19 @@ class PartWork:
 
     assignment: Assignment
     source: PictureSource
-    journal: Journal
+    cache: ReplyCache
     samples: list[Sample] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     _letters: dict[int, str] = field(default_factory=dict)
     _left: list[tuple[int, PlannedQuery]] = field(init=False)
-    _screening: Screening = field(init=False)
+    _context: FilterContext = field(init=False)
 
     def __post_init__(self) -> None:
         """Draw up what filters may look at."""
         todo = self.assignment
-        self._screening = Screening(todo.held_out, todo.duplicate_similarity, self.source.read, self._ask_again)
+        self._context = FilterContext(todo.held_out, todo.duplicate_similarity, self.source.read, self._ask_again)
         for sample in todo.earlier:
-            self._screening.take(sample)
+            self._context.take(sample)
         self._left = list(enumerate(todo.plan.queries))
 
     @property
@@ -75,7 +75,7 @@ class PartWork:
         if not queries:
             return False
         written = await asyncio.to_thread(self._requests, queries)
-        replies = await self.journal.write([request for request, _ in written])
+        replies = await self.cache.write([request for request, _ in written])
         candidates = []
         for (index, query), (_, known), reply in zip(queries, written, replies, strict=True):
             draft = read_reply(reply.text)
@@ -127,7 +127,7 @@ class PartWork:
 
     async def _passes(self, candidate: Candidate, names: Sequence[str]) -> bool:
         for name in names:
-            reason = await find_filter(name)(candidate, self._screening)
+            reason = await find_filter(name)(candidate, self._context)
             if reason is not None:
                 self.refusals.append(
                     Refusal(name, reason, candidate.query.qtype, candidate.image, candidate.raw[:_RAW_CHARACTERS])
@@ -148,7 +148,7 @@ class PartWork:
             )
             for candidate in candidates
         ]
-        replies = await self.journal.write(requests)
+        replies = await self.cache.write(requests)
         for candidate, reply in zip(candidates, replies, strict=True):
             self._letters[candidate.index] = read_letter(reply.text)
 
@@ -161,7 +161,7 @@ class PartWork:
             candidate = candidate.without_brackets()
         sample = candidate.sample(todo.run, todo.round, todo.number, todo.prompt.digest)
         self.samples.append(sample)
-        self._screening.take(sample)
+        self._context.take(sample)
 
     def _refuse_unusable(self, unusable: Unusable, query: PlannedQuery, image: str, reply: TeacherReply) -> None:
         name = "skipped" if unusable.skipped else "malformed"

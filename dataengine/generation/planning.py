@@ -13,14 +13,15 @@ from dataengine.wire.documents import PlannedQuery, PlanPart
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a round shall buy: accepted samples per type, at most `per_part` a part, with `attempts` requests for each;
-    `bad_cases` are the ids that can be shown per type, `examples` how many of them a request shows. `beside` gives, for
-    a bad case, the pictures of the pool that look most like its own; every other request is about one of them then."""
+class RoundRequest:
+    """What a round shall buy: accepted samples per type, at most `per_part` a part, with `requests_per_sample` requests
+    for each; `bad_cases` are the ids that can be shown per type, `examples` how many of them a request shows. `beside`
+    gives, for a bad case, the pictures of the pool that look most like its own; every other request is about one of
+    them then."""
 
     budget: Mapping[str, int]
     per_part: int
-    attempts: float
+    requests_per_sample: float
     pictures: Sequence[str]
     bad_cases: Mapping[str, Sequence[str]]
     examples: int
@@ -42,31 +43,33 @@ def budget_of(weights: Mapping[str, float], total: int) -> dict[str, int]:
     return {name: count for name, count in budget.items() if count}
 
 
-def parts_of(wish: Wish) -> tuple[PlanPart, ...]:
+def parts_of(request: RoundRequest) -> tuple[PlanPart, ...]:
     """The parts of a round, every one with a like mix of types.
 
     Pictures are drawn without replacement as far as the pool goes, over all parts and spare requests; then again.
     """
-    rng = random.Random(derived_seed(wish.seed, "plan"))
-    units = [name for name, count in sorted(wish.budget.items()) for _ in range(count)]
+    rng = random.Random(derived_seed(request.seed, "plan"))
+    units = [name for name, count in sorted(request.budget.items()) for _ in range(count)]
     rng.shuffle(units)
-    wanted = [Counter(units[start : start + wish.per_part]) for start in range(0, len(units), wish.per_part)]
-    deck = _Deck(wish.pictures, rng)
-    return tuple(_part(wish, number, counts, deck, rng) for number, counts in enumerate(wanted))
+    wanted = [Counter(units[start : start + request.per_part]) for start in range(0, len(units), request.per_part)]
+    deck = _Deck(request.pictures, rng)
+    return tuple(_part(request, number, counts, deck, rng) for number, counts in enumerate(wanted))
 
 
-def _part(wish: Wish, number: int, counts: Mapping[str, int], deck: _Deck, rng: random.Random) -> PlanPart:
-    types = [name for name, count in sorted(counts.items()) for _ in range(math.ceil(count * wish.attempts))]
+def _part(request: RoundRequest, number: int, counts: Mapping[str, int], deck: _Deck, rng: random.Random) -> PlanPart:
+    types = [
+        name for name, count in sorted(counts.items()) for _ in range(math.ceil(count * request.requests_per_sample))
+    ]
     rng.shuffle(types)
     queries = []
     for index, name in enumerate(types):
-        anchored = wish.beside is not None and index % 2 == 0
+        anchored = request.beside is not None and index % 2 == 0
         picture = "" if anchored else deck.next()
-        cases = _examples(wish.bad_cases.get(name, ()), wish.examples, rng)
+        cases = _examples(request.bad_cases.get(name, ()), request.examples, rng)
         if anchored:
-            beside = wish.beside(cases[0]) if wish.beside is not None and cases else ()
+            beside = request.beside(cases[0]) if request.beside is not None and cases else ()
             picture = deck.next_of(beside)
-        seed = derived_seed(wish.seed, "query", number, index)
+        seed = derived_seed(request.seed, "query", number, index)
         queries.append(PlannedQuery(picture_id=picture, qtype=name, bad_cases=cases, seed=seed))
     return PlanPart(wanted=dict(sorted(counts.items())), queries=tuple(queries))
 

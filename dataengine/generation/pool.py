@@ -19,10 +19,10 @@ def pool_of(section: PicturesSection, source: PictureSource, used: Collection[st
     where no others are left). Raises ConfigurationError where there are none."""
     pictures = {picture.picture_id: picture for picture in source.pictures()}
     chosen = [pictures[name] for name in limited(list(pictures), section.limit, seed)]
-    if section.most_boxes is not None:
-        chosen = [picture for picture in chosen if _boxes(source, picture) <= section.most_boxes]
+    if section.max_objects is not None:
+        chosen = [picture for picture in chosen if _boxes(source, picture) <= section.max_objects]
     if not chosen:
-        what = "the pool has no pictures" if not pictures else f"no picture has at most {section.most_boxes} boxes"
+        what = "the pool has no pictures" if not pictures else f"no picture has at most {section.max_objects} boxes"
         raise ConfigurationError(what, where=str(section.data))
     return [picture for picture in chosen if picture.path not in used] or chosen
 
@@ -44,6 +44,6 @@ def beside(
 
     @cache
     def nearest(picture: str) -> Sequence[str]:
-        return [ids[path] for path in embeddings.nearest(picture, section.nearest) if path in ids]
+        return [ids[path] for path in embeddings.nearest(picture, section.nearest_k) if path in ids]
 
     return lambda case: nearest(cases[case].picture)

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PROMPT_FILE = ".txt"
 """What the path of a prompt file ends in."""
 
 
+def formerly(name: str, old: str) -> AliasChoices:
+    """The alias of a field that had another name: run files and stored configurations with the old one are read."""
+    return AliasChoices(name, old)
+
+
 class Section(BaseModel):
-    """A part of the run file: frozen, refuses unknown keys, its docstrings are its documentation."""
+    """A part of the run file: frozen, refuses unknown keys, its docstrings are its documentation.
+
+    A key may go by its former name, but not by both at once.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name_a_key(cls, content: Any) -> Any:
+        for name, field in cls.model_fields.items():
+            old = former_name(field)
+            if old and isinstance(content, dict) and name in content and old in content:
+                raise ValueError(f"`{old}` is the former name of `{name}`: give one of them")
+        return content
+
+
+def former_name(field: FieldInfo) -> str:
+    """What a key was called before, "" where it always had its name."""
+    alias = field.validation_alias
+    return str(alias.choices[-1]) if isinstance(alias, AliasChoices) else ""
 
 
 class PicturesSection(Section):
@@ -27,16 +51,16 @@ class PicturesSection(Section):
     """The source's folder."""
     limit: int | None = Field(default=None, ge=1)
     """Use only this many pictures, drawn with the run's seed."""
-    most_boxes: int | None = Field(default=None, ge=0)
+    max_objects: int | None = Field(default=None, ge=0, validation_alias=formerly("max_objects", "most_boxes"))
     """Leave out pictures of which more things are known than this (gen-1: 10)."""
-    once: bool = False
+    exclude_used: bool = Field(default=False, validation_alias=formerly("exclude_used", "once"))
     """Draw no picture that an accepted sample of a former round is about, while there are others (gen-1)."""
     embeddings: Path | None = None
     """Folder that `dataengine data embed` wrote. With it, every other request is about one of the pictures that look
     most like the picture of the first bad case that it shows (gen-1)."""
-    writing: Path | None = None
-    """Folder that `dataengine data read-text` wrote. With it, the teacher is told the writing in the pictures."""
-    nearest: int = Field(default=1000, ge=1)
+    ocr: Path | None = Field(default=None, validation_alias=formerly("ocr", "writing"))
+    """Folder that `dataengine data read-text` wrote. With it, the teacher is told the text in the pictures."""
+    nearest_k: int = Field(default=1000, ge=1, validation_alias=formerly("nearest_k", "nearest"))
     """embeddings only: how many pictures look most like it."""
 
 
@@ -74,7 +98,9 @@ class GenerationSection(Section):
     """Accepted samples of round 1, 2, … where rounds differ; `budget` for the rounds after them."""
     per_part: int = Field(default=100, ge=1)
     """Accepted samples per generation task: the unit that replicas share."""
-    attempts: float = Field(default=2.0, ge=1)
+    max_requests_per_sample: float = Field(
+        default=2.0, ge=1, validation_alias=formerly("max_requests_per_sample", "attempts")
+    )
     """At most this many requests per accepted sample."""
     prompt: Annotated[str, Field(pattern=r"^(gen-2|gen-1|vision|.+\.txt)$")] = "gen-2"
     """How the teacher is asked: `gen-2` as published (region lines), `gen-1` as published (captions and boxes),

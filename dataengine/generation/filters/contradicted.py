@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataengine.generation.candidate import Candidate
-from dataengine.generation.filters.screening import Screening
+from dataengine.generation.filters.context import FilterContext
 
 
-async def contradicted(candidate: Candidate, screening: Screening) -> str | None:
+async def contradicted(candidate: Candidate, context: FilterContext) -> str | None:
     """The question is put to the teacher again, with its options but without its answer. The one filter that costs."""
-    letter = await screening.ask_again(candidate)
+    letter = await context.ask_again(candidate)
     if letter == candidate.draft.letter:
         return None
     if letter == "none":

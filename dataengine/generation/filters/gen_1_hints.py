@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dataengine.generation.candidate import Candidate
-from dataengine.generation.filters.screening import Screening
+from dataengine.generation.filters.context import FilterContext
 
 _ANYWHERE = (
     (re.compile(r"\bcoordinates?\b|\bbounding box(es)?\b", re.IGNORECASE), "speaks of boxes or coordinates"),
@@ -15,7 +15,7 @@ _ANYWHERE = (
 _DESCRIPTION = re.compile(r"\bdescriptions?\b", re.IGNORECASE)
 
 
-async def gen_1_hints(candidate: Candidate, screening: Screening) -> str | None:
+async def gen_1_hints(candidate: Candidate, context: FilterContext) -> str | None:
     """Coordinates, boxes and "skip" in any text, a description in the answer's reason. `hints` refuses more."""
     draft = candidate.draft
     for text in (draft.question, draft.answer, draft.short_answer, *draft.options):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from dataengine.generation.candidate import Candidate
-from dataengine.generation.filters.screening import Screening
+from dataengine.generation.filters.context import FilterContext
 
 _HINTS = (
     (re.compile(r"\[\s*\d*\.?\d+\s*,"), "gives coordinates"),
@@ -16,7 +16,7 @@ _HINTS = (
 )
 
 
-async def hints(candidate: Candidate, screening: Screening) -> str | None:
+async def hints(candidate: Candidate, context: FilterContext) -> str | None:
     """The question, the answer and the options read as if the picture had been seen."""
     draft = candidate.draft
     for text in (draft.question, draft.answer, draft.short_answer, *draft.options):

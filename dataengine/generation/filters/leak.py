@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataengine.core.heldout import question_fingerprints
 from dataengine.data.picture_files import looks_like_one_of
 from dataengine.generation.candidate import Candidate
-from dataengine.generation.filters.screening import Screening
+from dataengine.generation.filters.context import FilterContext
 
 
-async def leak(candidate: Candidate, screening: Screening) -> str | None:
+async def leak(candidate: Candidate, context: FilterContext) -> str | None:
     """Compared by fingerprints: the generator never sees a held-out question."""
-    held_out = screening.held_out
-    fingerprint = screening.fingerprint(candidate.annotations.picture)
+    held_out = context.held_out
+    fingerprint = context.fingerprint(candidate.annotations.picture)
     if fingerprint.digest in held_out.pictures:
         return "the picture is held out"
     if looks_like_one_of(fingerprint.appearance, held_out.appearances):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataengine.core.samples import LETTERS
 from dataengine.generation.candidate import Candidate
-from dataengine.generation.filters.screening import Screening
+from dataengine.generation.filters.context import FilterContext
 
 
-async def malformed(candidate: Candidate, screening: Screening) -> str | None:
+async def malformed(candidate: Candidate, context: FilterContext) -> str | None:
     """A question, an answer and options with words in them, and a letter that names one of the options."""
     draft = candidate.draft
     for name, text in (("question", draft.question), ("answer", draft.answer), ("short answer", draft.short_answer)):

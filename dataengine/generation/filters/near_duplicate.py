@@ -6,13 +6,13 @@ from rapidfuzz.distance import Indel
 
 from dataengine.core.heldout import normalised_question
 from dataengine.generation.candidate import Candidate
-from dataengine.generation.filters.screening import Screening
+from dataengine.generation.filters.context import FilterContext
 
 
-async def near_duplicate(candidate: Candidate, screening: Screening) -> str | None:
+async def near_duplicate(candidate: Candidate, context: FilterContext) -> str | None:
     """Compared with every accepted sample about the picture, of former rounds too."""
-    limit = screening.duplicate_similarity
-    for other in screening.questions_about(candidate.image):
+    limit = context.duplicate_similarity
+    for other in context.questions_about(candidate.image):
         if alike(candidate.draft.question, other) > limit:
             return f"nearly the same was asked of the picture: {other!r}"
     return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataengine.core.heldout import normalised_question as plain
 from dataengine.generation.candidate import Candidate
-from dataengine.generation.filters.screening import Screening
+from dataengine.generation.filters.context import FilterContext
 
 
-async def no_single_right_option(candidate: Candidate, screening: Screening) -> str | None:
+async def no_single_right_option(candidate: Candidate, context: FilterContext) -> str | None:
     """Options all differ, and the one that the letter names is the short answer."""
     options = [plain(option) for option in candidate.draft.options]
     if len(set(options)) < len(options):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dataengine.core.errors import ConfigurationError
+from dataengine.generation.filters.context import Filter
 from dataengine.generation.filters.contradicted import contradicted
 from dataengine.generation.filters.gen_1_hints import gen_1_hints
 from dataengine.generation.filters.hints import hints
@@ -12,7 +13,6 @@ from dataengine.generation.filters.leak import leak
 from dataengine.generation.filters.malformed import malformed
 from dataengine.generation.filters.near_duplicate import near_duplicate
 from dataengine.generation.filters.no_single_right_option import no_single_right_option
-from dataengine.generation.filters.screening import Filter
 
 FILTERS: Mapping[str, Filter] = {
     "malformed": malformed,

@@ -11,8 +11,8 @@ from typing import Any
 from dataengine.core.errors import InputError
 from dataengine.core.ports import Teacher, TeacherReply, TeacherRequest
 from dataengine.generation.ipo.versions import PairedTest, Refused, Version
-from dataengine.generation.journal import request_digest
 from dataengine.generation.prompt_files import file_text
+from dataengine.generation.reply_cache import request_digest
 
 
 class KeptTeacher:

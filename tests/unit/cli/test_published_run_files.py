@@ -34,7 +34,7 @@ def test_a_run_file_says_the_published_method(name: str) -> None:
 def test_the_first_generation_s_pictures_are_chosen_as_published() -> None:
     run = read_run_file(EXAMPLES / "minigpt4" / "run.yaml")
     pictures, teacher = run.pictures, run.teacher
-    assert (pictures.most_boxes, pictures.once, pictures.nearest) == (10, True, 1000)
+    assert (pictures.max_objects, pictures.exclude_used, pictures.nearest_k) == (10, True, 1000)
     assert pictures.embeddings is not None
     assert (teacher.temperature, teacher.top_p, teacher.max_tokens) == (0.7, 0.9, 800)
 

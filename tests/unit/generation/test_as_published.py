@@ -11,12 +11,12 @@ from dataengine.core.errors import ConfigurationError
 from dataengine.core.pictures import Annotations, Picture, Region
 from dataengine.core.ports import TeacherRequest
 from dataengine.data.embeddings import write_embeddings
-from dataengine.data.writing import read_writing
+from dataengine.data.ocr import read_text_of
 from dataengine.generation.candidate import Candidate
+from dataengine.generation.filters.context import FilterContext
 from dataengine.generation.filters.registry import find_filter
-from dataengine.generation.filters.screening import Screening
 from dataengine.generation.parsing import Draft
-from dataengine.generation.planning import Wish, parts_of
+from dataengine.generation.planning import RoundRequest, parts_of
 from dataengine.generation.pool import beside, pool_of
 from dataengine.runtime.runfile import PicturesSection
 from dataengine.testing.pictures import noisy_picture
@@ -48,16 +48,16 @@ def case(name: str, picture: str) -> BadCase:
     return BadCase(question_id=name, question="?", question_type="a", picture=picture, choices=(), gold="", answered="")
 
 
-def wish(pictures: int, budget: int, near: dict[str, list[str]]) -> Wish:
-    return Wish(
-        budget={"a": budget}, per_part=1000, attempts=1.0, pictures=[str(n) for n in range(pictures)],
+def request(pictures: int, budget: int, near: dict[str, list[str]]) -> RoundRequest:
+    return RoundRequest(
+        budget={"a": budget}, per_part=1000, requests_per_sample=1.0, pictures=[str(n) for n in range(pictures)],
         bad_cases={"a": sorted(near)}, examples=2, seed=3, beside=lambda case: near[case],
     )  # fmt: skip
 
 
 def test_every_other_request_is_about_a_picture_like_that_of_its_first_bad_case() -> None:
     near = {"x": [str(n) for n in range(0, 50)], "y": [str(n) for n in range(50, 100)]}
-    (part,) = parts_of(wish(1000, 40, near))
+    (part,) = parts_of(request(1000, 40, near))
     anchored = part.queries[::2]
     assert all(query.picture_id in near[query.bad_cases[0]] for query in anchored)
     assert sum(query.picture_id in near[query.bad_cases[0]] for query in part.queries[1::2]) < 10
@@ -66,13 +66,13 @@ def test_every_other_request_is_about_a_picture_like_that_of_its_first_bad_case(
 
 def test_no_picture_comes_twice_whether_drawn_at_random_or_by_likeness() -> None:
     near = {"x": ["1", "2", "3"], "y": ["3", "4", "unknown"]}
-    (part,) = parts_of(wish(40, 40, near))
+    (part,) = parts_of(request(40, 40, near))
     assert max(Counter(query.picture_id for query in part.queries).values()) == 1
     assert len(part.queries) == 40
 
 
 def test_pictures_with_more_things_than_allowed_are_left_out() -> None:
-    pool = pool_of(section(most_boxes=10), Crowded(), (), 0)
+    pool = pool_of(section(max_objects=10), Crowded(), (), 0)
     assert [picture.picture_id for picture in pool] == [str(n) for n in range(11)]
 
 
@@ -82,7 +82,7 @@ def test_a_pool_in_which_every_picture_has_too_many_things_is_an_error() -> None
             return super().pictures()[:3]
 
     with pytest.raises(ConfigurationError, match="no picture has at most 0 boxes"):
-        pool_of(section(most_boxes=0), Full(), (), 0)
+        pool_of(section(max_objects=0), Full(), (), 0)
 
 
 def test_pictures_of_former_rounds_are_left_out_until_there_are_no_others() -> None:
@@ -113,7 +113,7 @@ def written(**texts: object) -> Candidate:
     return Candidate(0, query, known, "", Draft(**{**values, "letter": "A", **texts}), "fake")  # type: ignore[arg-type]
 
 
-SCREENING = Screening(
+CONTEXT = FilterContext(
     HeldOutDoc(pictures=frozenset(), appearances=frozenset(), questions=frozenset()), 0.9, lambda path: b"", None  # type: ignore[arg-type]
 )  # fmt: skip
 
@@ -132,7 +132,7 @@ SCREENING = Screening(
     ],
 )
 async def test_the_first_generation_refuses_these_words_and_no_others(texts: dict[str, object], refused: bool) -> None:
-    reason = await find_filter("gen-1-hints")(written(**texts), SCREENING)
+    reason = await find_filter("gen-1-hints")(written(**texts), CONTEXT)
     assert (reason is not None) == refused, reason
 
 
@@ -174,15 +174,15 @@ async def test_the_teacher_is_told_the_writing_in_the_pictures_where_it_was_read
             return [Region("STOP", (0, 0, 16, 8))]
 
     source = Pool()
-    read_writing(tmp_path, [picture.path for picture in source.pictures()], source.read, Sign)
-    shop = Shop(pictures={"writing": str(tmp_path)})
+    read_text_of(tmp_path, [picture.path for picture in source.pictures()], source.read, Sign)
+    shop = Shop(pictures={"ocr": str(tmp_path)})
     await shop.round()
     assert shop.teacher.requests
     assert all("[0.00, 0.00, 0.50, 0.25]: STOP" in request.user for request in shop.teacher.requests)
 
 
 async def test_a_picture_of_a_former_round_is_not_used_again_while_there_are_others() -> None:
-    shop = Shop(pictures={"once": True})
+    shop = Shop(pictures={"exclude_used": True})
     first = {sample.image for sample in shop.samples(await shop.round())}
     assert len(first) == 10
     shop.report = replace(shop.report, round=1)

@@ -144,14 +144,14 @@ async def test_an_answer_that_is_contradicted_is_refused(second: str) -> None:
 async def test_a_held_out_picture_is_refused() -> None:
     everything_but = frozenset(looks_of(number) for number in range(20))
     held_out = HeldOutDoc(pictures=everything_but, appearances=frozenset(), questions=frozenset())
-    shop = Shop(held_out=held_out, attempts=4)
+    shop = Shop(held_out=held_out, max_requests_per_sample=4)
     dataset = await shop.round()
     assert dataset.refused["leak"] > 0
     assert all(int(sample.image.split("/")[-1].removesuffix(".png")) >= 20 for sample in shop.samples(dataset))
 
 
 async def test_nearly_the_same_question_about_one_picture_is_refused() -> None:
-    shop = Shop(attempts=4)
+    shop = Shop(max_requests_per_sample=4)
     shop.pool = type(shop.pool)(size=3)
     shop.restart()
     dataset = await shop.round()
@@ -172,7 +172,10 @@ async def test_a_picture_that_looks_like_a_held_out_one_is_refused() -> None:
     copy = io.BytesIO()
     Image.open(io.BytesIO(noisy_picture(0))).resize((200, 200)).save(copy, "JPEG")
     appearances = frozenset({difference_hash(copy.getvalue())})
-    shop = Shop(held_out=HeldOutDoc(pictures=frozenset(), appearances=appearances, questions=frozenset()), attempts=9)
+    shop = Shop(
+        held_out=HeldOutDoc(pictures=frozenset(), appearances=appearances, questions=frozenset()),
+        max_requests_per_sample=9,
+    )
     shop.pool = Pool(size=2)
     shop.restart()
     dataset = await shop.round()

@@ -24,7 +24,7 @@ class Fingerprint:
 
 
 @dataclass(slots=True)
-class Screening:
+class FilterContext:
     """The state of one part: what is held out, what was taken so far, and how to ask the teacher again.
 
     `ask_again` gives the letter of the option that the teacher calls right when asked without its first answer ("none"
@@ -57,5 +57,5 @@ class Screening:
 class Filter(Protocol):
     """Refuses candidates."""
 
-    async def __call__(self, candidate: Candidate, screening: Screening) -> str | None:
+    async def __call__(self, candidate: Candidate, context: FilterContext) -> str | None:
         """Why the candidate is refused, or None."""

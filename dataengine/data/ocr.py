@@ -1,6 +1,6 @@
 """Writing in pictures, for questions of Text Understanding: read once with an OCR library, kept in a folder.
 
-`read_writing` fills the folder (`dataengine data read-text`) and needs the extra `ocr` (rapidocr, whose models are in
+`read_text_of` fills the folder (`dataengine data read-text`) and needs the extra `ocr` (rapidocr, whose models are in
 its package: nothing is fetched). Whoever uses the folder needs the folder only.
 """
 
@@ -61,7 +61,7 @@ def _line(text: str, corners: Sequence[Sequence[float]]) -> Region:
     return Region(" ".join(text.split()), (min(across), min(down), max(across), max(down)))
 
 
-def read_writing(
+def read_text_of(
     folder: Path, paths: Iterable[str], read: Callable[[str], bytes], reader: Callable[[], Reader]
 ) -> tuple[int, int]:
     """Read every picture that the folder does not know yet; how many were read now, and how many lines they hold.
@@ -71,7 +71,7 @@ def read_writing(
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / LINES
     _drop_half_a_line(file)
-    known = KnownWriting(folder).lines if file.exists() else {}
+    known = KnownText(folder).lines if file.exists() else {}
     left = [path for path in paths if path not in known]
     lines = 0
     engine = reader() if left else None
@@ -91,7 +91,7 @@ def _drop_half_a_line(file: Path) -> None:
         file.write_bytes(data[: data.rfind(b"\n") + 1])
 
 
-class KnownWriting:
+class KnownText:
     """What a folder knows. Read when first needed."""
 
     def __init__(self, folder: Path) -> None:
@@ -119,10 +119,10 @@ def _row(text: str, where: str) -> tuple[str, tuple[Region, ...]]:
         raise InputError(f"is no line of writing: {error!r}", where=where) from error
 
 
-class WithWriting:
+class WithText:
     """A picture source whose annotations also tell the writing in the pictures."""
 
-    def __init__(self, source: PictureSource, writing: KnownWriting) -> None:
+    def __init__(self, source: PictureSource, writing: KnownText) -> None:
         self._source = source
         self._writing = writing
 

@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.pictures import Region
-from dataengine.data.writing import LINES, KnownWriting, RapidOcr, WithWriting, read_writing
+from dataengine.data.ocr import LINES, KnownText, RapidOcr, WithText, read_text_of
 from dataengine.testing.fake_source import FakeSource
 from dataengine.testing.source_contract import SourceContract
 
@@ -29,18 +29,18 @@ def paths_of(source: FakeSource) -> list[str]:
     return [picture.path for picture in source.pictures()]
 
 
-class TestSourceWithWriting(SourceContract):
+class TestSourceWithText(SourceContract):
     @pytest.fixture
-    def source(self, tmp_path: Path) -> WithWriting:
+    def source(self, tmp_path: Path) -> WithText:
         inner = FakeSource([["a ball"], ["a wall"]])
-        read_writing(tmp_path, paths_of(inner)[:1], inner.read, Counting)
-        return WithWriting(inner, KnownWriting(tmp_path))
+        read_text_of(tmp_path, paths_of(inner)[:1], inner.read, Counting)
+        return WithText(inner, KnownText(tmp_path))
 
 
 def test_the_writing_is_told_beside_what_else_is_known(tmp_path: Path) -> None:
     inner = FakeSource([["a ball"], ["a wall"]])
-    assert read_writing(tmp_path, paths_of(inner)[:1], lambda path: b"xyz", Counting) == (1, 1)
-    source = WithWriting(inner, KnownWriting(tmp_path))
+    assert read_text_of(tmp_path, paths_of(inner)[:1], lambda path: b"xyz", Counting) == (1, 1)
+    source = WithText(inner, KnownText(tmp_path))
     known = source.annotations("0")
     assert known.text_lines == (Region("3 B", (1, 2, 3, 4)),)
     assert [region.phrase for region in known.regions] == ["a ball"]
@@ -57,25 +57,25 @@ def test_a_killed_reading_goes_on_and_reads_nothing_twice(tmp_path: Path) -> Non
         return b""
 
     with pytest.raises(KeyboardInterrupt):
-        read_writing(tmp_path, names, killed, lambda: reader)
+        read_text_of(tmp_path, names, killed, lambda: reader)
     with (tmp_path / LINES).open("a") as file:
         file.write('{"picture": "4.p')
-    assert read_writing(tmp_path, names, lambda path: b"", lambda: reader) == (2, 2)
-    assert read_writing(tmp_path, names, lambda path: b"", lambda: reader) == (0, 0)
+    assert read_text_of(tmp_path, names, lambda path: b"", lambda: reader) == (2, 2)
+    assert read_text_of(tmp_path, names, lambda path: b"", lambda: reader) == (0, 0)
     assert reader.read_pictures == 6
-    assert list(KnownWriting(tmp_path).lines) == names
+    assert list(KnownText(tmp_path).lines) == names
 
 
 @pytest.mark.parametrize("row", ["{}", "no json", '{"picture": "a", "lines": [{"text": "x", "box": [1, 2]}]}'])
 def test_a_folder_with_something_else_is_named_by_its_line(tmp_path: Path, row: str) -> None:
     (tmp_path / LINES).write_text(f'{{"picture": "b", "lines": []}}\n{row}\n')
     with pytest.raises(InputError, match="line 2"):
-        _ = KnownWriting(tmp_path).lines
+        _ = KnownText(tmp_path).lines
 
 
 def test_a_folder_that_is_not_there_says_how_to_make_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="data read-text"):
-        _ = KnownWriting(tmp_path / "none").lines
+        _ = KnownText(tmp_path / "none").lines
 
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from dataengine.core.identity import canonical_json, digest_of
 from dataengine.core.ports import Store, Teacher, TeacherReply, TeacherRequest
 
 
-class Journal:
+class ReplyCache:
     """A teacher whose replies to one part are kept in the store, batch by batch, under `prefix`.
 
     A part asks the same batches in the same order each time it is tried, so that the n-th batch is found again. Replies

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 
 from dataengine.core.allocation import RULES, DiagnoseHistory, DiagnosePoint, DiagnoseScore, Flips, Spending, weights
+from dataengine.core.statistics import mcnemar_exact
 
 JITTER = 0.015
 """Standard deviation of what a training run adds to each type's accuracy by chance."""
@@ -137,8 +138,13 @@ def observed(
     return DiagnosePoint(
         {name: DiagnoseScore(len(now), sum(now) / len(now)) for name, now in answers.items()},
         {name: round(count) for name, count in bought.items()},
-        {n: Flips(len(p), sum(b > a for a, b in p), sum(a > b for a, b in p)) for n, p in pairs.items()},
+        {name: flips(sum(b > a for a, b in p), sum(a > b for a, b in p), len(p)) for name, p in pairs.items()},
     )
+
+
+def flips(gained: int, lost: int, n: int) -> Flips:
+    """What the comparison of 0/1 scores says of so many flips."""
+    return Flips(n, (gained - lost) / n, (gained + lost) / n, mcnemar_exact(lost, gained))
 
 
 def oracle(curves: Mapping[str, Curve], total: float, steps: int = 300) -> float:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from rapidfuzz import fuzz
 
-from dataengine.analysis.comparing import RIGHT
 from dataengine.core.heldout import normalised_question
 from dataengine.core.identity import derived_seed
+from dataengine.core.units import RIGHT
 from dataengine.wire.documents import BadCase, Prediction
 
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from dataengine.analysis.bad_cases import without_near_duplicates, wrong_answers
-from dataengine.analysis.comparing import OVERALL, compare_by_type, read_predictions
+from dataengine.analysis.comparing import as_documents, compare_predictions, read_predictions
 from dataengine.analysis.history import Past, diagnose_history
 from dataengine.core.allocation import Spending, expected_gain, weights
 from dataengine.core.artifacts import ArtifactRef, RunKeys
-from dataengine.core.decision import Promotion, ReportComparison, Rules, RunHistory, decide, promote
+from dataengine.core.comparison import Comparisons
+from dataengine.core.decision import Promotion, Rules, RunHistory, decide, promote
 from dataengine.core.errors import ConfigurationError, ContractError
 from dataengine.core.events import EvalDone, Event, RunRested, WeaknessReport
 from dataengine.core.identity import derived_seed
 from dataengine.core.ports import Store
 from dataengine.runtime.runfile import RunFile
-from dataengine.wire.documents import AnalysisDoc, BadCase, Comparison, EvaluationDoc, encode_lines
+from dataengine.wire.documents import AnalysisDoc, BadCase, EvaluationDoc, encode_lines
 
 
 class AnalyzerHandler:
@@ -83,27 +84,25 @@ class AnalyzerHandler:
             bad_cases=self._store.put(RunKeys(event.run).round(event.round, "bad-cases.jsonl"), encode_lines(pool)),
             bad_case_counts={name: sum(case.question_type == name for case in pool) for name in history.types},
             weak=decision.weak,
-            against_base=against_base,
-            against_best=against_best,
+            against_base=as_documents(against_base) if against_base else {},
+            against_best=as_documents(against_best) if against_best else {},
             gain_per_sample=expected_gain(history, spending),
             code_version=self._code_version,
         )
 
-    def _comparisons(
-        self, past: Past, evaluation: EvaluationDoc
-    ) -> tuple[dict[str, Comparison], dict[str, Comparison]]:
-        """The report split against the first checkpoint and against the best so far; empty for the first."""
+    def _comparisons(self, past: Past, evaluation: EvaluationDoc) -> tuple[Comparisons | None, Comparisons | None]:
+        """The report split against the first checkpoint and against the best so far; None for the first."""
         if past.first is None or past.last is None:
-            return {}, {}
+            return None, None
         now = read_predictions(self._store, evaluation.report_predictions)
         base = past.first.evaluation
         best = past.rounds[past.last.analysis.best_round].evaluation
         summed = evaluation.report.summed
-        against_base = compare_by_type(read_predictions(self._store, base.report_predictions), now, summed=summed)
+        against_base = compare_predictions(read_predictions(self._store, base.report_predictions), now, summed=summed)
         if best.report_predictions == base.report_predictions:
             return against_base, against_base
         before = read_predictions(self._store, best.report_predictions)
-        return against_base, compare_by_type(before, now, summed=summed)
+        return against_base, compare_predictions(before, now, summed=summed)
 
     def _pool(self, config: RunFile, number: int, evaluation: EvaluationDoc) -> list[BadCase]:
         """The bad cases of the checkpoint whose weaknesses are to be repaired."""
@@ -112,26 +111,19 @@ class AnalyzerHandler:
         return without_near_duplicates(wrong_answers(predictions), config.analysis.similarity, seed)
 
 
-def _promotion(
-    against_best: Mapping[str, Comparison], against_base: Mapping[str, Comparison], config: RunFile
-) -> Promotion:
-    if not against_best:
+def _promotion(against_best: Comparisons | None, against_base: Comparisons | None, config: RunFile) -> Promotion:
+    if against_best is None or against_base is None:
         return Promotion(True, "the first checkpoint of the run")
     guard = config.analysis.guard
-    names = [name for name in against_best if name != OVERALL] if guard == "all" else list(guard)
-    unknown = [name for name in names if name not in against_best]
+    names = list(against_best.by_type) if guard == "all" else list(guard)
+    unknown = [name for name in names if name not in against_best.by_type]
     if unknown:
         raise ConfigurationError(
             f"analysis.guard names what is no question type of the report split: {', '.join(unknown)}",
-            todo=f"Use some of {', '.join(name for name in against_best if name != OVERALL)}, or all",
+            todo=f"Use some of {', '.join(against_best.by_type)}, or all",
         )
-    best, base = _counted(against_best), _counted(against_base)
-    since_base = {name: base[name] for name in names}
-    return promote(best[OVERALL], {name: best[name] for name in names}, since_base, config.analysis.alpha)
-
-
-def _counted(compared: Mapping[str, Comparison]) -> dict[str, ReportComparison]:
-    return {name: ReportComparison(c.n, c.gained, c.lost) for name, c in compared.items()}
+    guarded, since_base = ({name: one.by_type[name] for name in names} for one in (against_best, against_base))
+    return promote(against_best.overall, guarded, since_base, config.analysis.alpha)
 
 
 def _best(past: Past, promotion: Promotion, event: EvalDone) -> tuple[ArtifactRef, int]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from dataengine.analysis.comparing import RIGHT, read_predictions
+from dataengine.analysis.comparing import compare_predictions, read_predictions
 from dataengine.core.allocation import DiagnoseHistory, DiagnosePoint, DiagnoseScore, Flips
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.decision import RoundOutcome
 from dataengine.core.ports import Store
 from dataengine.runtime.runfile import RunFile
 from dataengine.wire.documents import AnalysisDoc, DatasetDoc, EvaluationDoc, Prediction
-from dataengine.wire.units import units_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +125,9 @@ def diagnose_history(
 
 
 def flips(before: Sequence[Prediction], now: Sequence[Prediction]) -> dict[str, Flips]:
-    """Per type, which units turned right or wrong, of those that both checkpoints answered."""
-    first = {unit.key: unit.score for unit in units_of(before) if unit.score is not None}
-    counted: dict[str, list[tuple[bool, bool]]] = {}
-    for unit in units_of(now):
-        old = first.get(unit.key)
-        if old is not None and unit.score is not None:
-            counted.setdefault(unit.question_type, []).append((old >= RIGHT, unit.score >= RIGHT))
-    return {
-        name: Flips(len(pairs), sum(b and not a for a, b in pairs), sum(a and not b for a, b in pairs))
-        for name, pairs in counted.items()
-    }
+    """Per type, how the scores of the units moved that both checkpoints answered."""
+    compared = compare_predictions(before, now).by_type
+    return {name: Flips(one.n, one.difference, one.spread, one.p) for name, one in compared.items() if one.n}
 
 
 def _scores(evaluation: EvaluationDoc) -> dict[str, DiagnoseScore]:

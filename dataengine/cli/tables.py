@@ -148,7 +148,8 @@ def _legend(view: RunView, scored: list[RoundView], split: Split) -> Text:
     lines = [
         f"★ best round. Bought: samples of the type that the round added. Split: {split}"
         + (" (it steers nothing)." if split is Split.REPORT else " (it steers the loop)."),
-        "Change against round 0 in points; p: exact McNemar test on the same questions. Coloured where it is",
+        f"Change against round 0 in points; p: {scored[-1].scores[split].test} test on the same questions. Coloured"
+        " where it is",
         f"significant at {view.level:g} after Holm's correction over the types of a round."
         + (" ┊ chance." if chance else ""),
     ]

@@ -1,18 +1,18 @@
 """Turn or rest, promote or roll back: the loop's decisions as pure functions of a run's history.
 
-Report-split results enter this module as `ReportComparison` and leave it as a promotion. The weights live elsewhere
+Report-split results enter this module as a `Comparison` and leave it as a promotion. The weights live elsewhere
 (`dataengine.core.allocation`) and cannot be given one.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from dataengine.core.allocation.scores import NOISE, DiagnoseScore
-from dataengine.core.statistics import holm, mcnemar_exact
+from dataengine.core.comparison import MCNEMAR, Comparison
+from dataengine.core.statistics import binomial_upper_tail, holm
 
 
 class RestReason(StrEnum):
@@ -22,20 +22,6 @@ class RestReason(StrEnum):
     SMALL_GAIN = "gain too small"
     ROUNDS = "rounds spent"
     BUDGET = "budget spent"
-
-
-@dataclass(frozen=True, slots=True)
-class ReportComparison:
-    """Two checkpoints on the same report questions: `gained` were wrong and are right now, `lost` the reverse."""
-
-    n: int
-    gained: int
-    lost: int
-
-    @property
-    def p(self) -> float:
-        """The two-sided exact McNemar test's."""
-        return mcnemar_exact(self.lost, self.gained)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +76,26 @@ class Decision:
 
 
 def promote(
-    overall: ReportComparison,
-    guarded: Mapping[str, ReportComparison],
-    guarded_since_base: Mapping[str, ReportComparison] | None = None,
+    overall: Comparison,
+    guarded: Mapping[str, Comparison],
+    guarded_since_base: Mapping[str, Comparison] | None = None,
     alpha: float = 0.05,
 ) -> Promotion:
     """Whether a checkpoint replaces the best: better overall, and no guarded type worse.
 
     `overall` and `guarded` compare it with the best so far on the report split, `guarded_since_base` with the untouched
-    base, so that many losses too small to be seen one by one cannot add up. Better: gained > lost and exact McNemar
-    p <= alpha. Worse: lost > gained and p <= alpha after Holm's adjustment over the guarded types, so that guarding
-    many types does not block a promotion by chance.
+    base, so that many losses too small to be seen one by one cannot add up. Better: a higher score, and p <= alpha.
+    Worse: a lower one, and p <= alpha after Holm's adjustment over the guarded types, so that guarding many types does
+    not block a promotion by chance. The comparisons are `compare_units`': exact McNemar for 0/1 scores, else the
+    bootstrap.
     """
     regressed = _worse(guarded, alpha)
     drifted = tuple(name for name in _worse(guarded_since_base or {}, alpha) if name not in regressed)
     worse = (*regressed, *drifted)
     change = f"{overall.gained} gained, {overall.lost} lost of {overall.n}, p = {overall.p:.2g}"
-    if overall.gained <= overall.lost or overall.p > alpha:
+    if overall.test != MCNEMAR:  # where a gain may be a fraction of an answer, counts alone would mislead
+        change = f"{100 * overall.difference:+.1f} points, {change}"
+    if not overall.better(alpha):
         return Promotion(False, f"not better overall ({change})", worse)
     if regressed:
         return Promotion(False, f"better overall ({change}), but worse at {', '.join(regressed)}", worse)
@@ -115,9 +104,9 @@ def promote(
     return Promotion(True, f"better overall ({change}), no guarded type worse")
 
 
-def _worse(guarded: Mapping[str, ReportComparison], alpha: float) -> tuple[str, ...]:
-    adjusted = holm({name: comparison.p for name, comparison in guarded.items()})
-    return tuple(name for name, one in guarded.items() if one.lost > one.gained and adjusted[name] <= alpha)
+def _worse(guarded: Mapping[str, Comparison], alpha: float) -> tuple[str, ...]:
+    adjusted = holm({name: one.p for name, one in guarded.items() if one.n})
+    return tuple(name for name, p in adjusted.items() if guarded[name].worse(alpha, p))
 
 
 def weak_types(scores: Mapping[str, DiagnoseScore], tolerated: float, alpha: float) -> tuple[str, ...]:
@@ -126,7 +115,7 @@ def weak_types(scores: Mapping[str, DiagnoseScore], tolerated: float, alpha: flo
     p = P(X >= wrong), X ~ Binomial(n, tolerated), wrong rounded down where scores are fractional. A type that nobody
     answered has no evidence against it and is not weak.
     """
-    adjusted = holm({name: _binomial_upper_tail(int(s.wrong + 1e-9), s.n, tolerated) for name, s in scores.items()})
+    adjusted = holm({name: binomial_upper_tail(int(s.wrong + 1e-9), s.n, tolerated) for name, s in scores.items()})
     return tuple(name for name, p in adjusted.items() if p <= alpha)
 
 
@@ -164,17 +153,3 @@ def _idle_rounds(outcomes: Sequence[RoundOutcome], min_gain: float) -> int:
             break
         idle += 1
     return idle
-
-
-def _binomial_upper_tail(k: int, n: int, share: float) -> float:
-    """P(X >= k) for X ~ Binomial(n, share)."""
-    if k <= 0:
-        return 1.0
-    if share <= 0.0:
-        return 0.0
-    log_n = math.lgamma(n + 1)
-    logs = (
-        log_n - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * math.log(share) + (n - i) * math.log1p(-share)
-        for i in range(k, n + 1)
-    )
-    return min(1.0, math.fsum(math.exp(value) for value in logs))

@@ -69,23 +69,3 @@ class NoAnswer:
 
     question_id: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """One question with what was answered and what the benchmark's scorer made of it.
-
-    `score` is between 0 and 1, or None where there was no answer. `read_as` is what the scorer read in the raw text.
-    """
-
-    question: Question
-    split: Split
-    raw: str
-    read_as: str
-    score: float | None
-    reason: str = ""
-
-    @property
-    def wrong(self) -> bool:
-        """True if it was answered and the answer does not count in full."""
-        return self.score is not None and self.score < 0.5

@@ -1,6 +1,8 @@
 """Intervals and tests for scores on questions: proportions, paired 0/1 comparisons, several comparisons at once.
 
-All functions are exact or closed-form, deterministic, and free of I/O. Resampling lives in `resampling`.
+All functions are exact or closed-form, deterministic, and free of I/O. Resampling lives in `resampling`. Distributions
+are scipy's, imported at their first use: a command that tests nothing starts without it. Two formulas stay here:
+Wilson's, because scipy's lies in `scipy.stats`, whose import takes seconds, and Holm's, which scipy does not have.
 """
 
 import math
@@ -9,8 +11,6 @@ from statistics import NormalDist
 from typing import NamedTuple, TypeVar
 
 Name = TypeVar("Name", bound=Hashable)
-
-_EXACT_INTEGERS_UP_TO = 2000
 
 
 class Interval(NamedTuple):
@@ -64,7 +64,25 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     n = only_first + only_second
     if n == 0 or only_first == only_second:
         return 1.0
-    return min(1.0, 2.0 * _fair_coin_tail(min(only_first, only_second), n))
+    from scipy.special import bdtr
+
+    return min(1.0, 2.0 * float(bdtr(min(only_first, only_second), n, 0.5)))
+
+
+def binomial_upper_tail(k: int, n: int, share: float) -> float:
+    """P(X >= k) for X ~ Binomial(n, share), with share 0 to 1."""
+    if k <= 0:
+        return 1.0
+    from scipy.special import bdtrc
+
+    return float(bdtrc(k - 1, n, share))
+
+
+def t_p_value(t: float, degrees: int) -> float:
+    """The two-sided p-value of Student's t with so many (1 or more) degrees of freedom."""
+    from scipy.special import stdtr
+
+    return min(1.0, 2.0 * float(stdtr(degrees, -abs(t))))
 
 
 def holm(p_values: Mapping[Name, float]) -> dict[Name, float]:
@@ -128,16 +146,3 @@ def _two_sided_z(confidence: float) -> float:
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"a confidence strictly between 0 and 1 is needed, not {confidence}")
     return normal_quantile(0.5 + confidence / 2)
-
-
-def _fair_coin_tail(k: int, n: int) -> float:
-    """P(X <= k) for X ~ Binomial(n, 1/2); exact up to 2,000 tosses, to about 1e-9 relative beyond."""
-    if n <= _EXACT_INTEGERS_UP_TO:
-        term = total = 1
-        for i in range(k):
-            term = term * (n - i) // (i + 1)
-            total += term
-        return float(total / (1 << n))
-    log_half = n * math.log(2.0)
-    log_n = math.lgamma(n + 1)
-    return math.fsum(math.exp(log_n - math.lgamma(i + 1) - math.lgamma(n - i + 1) - log_half) for i in range(k, -1, -1))

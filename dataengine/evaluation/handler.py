@@ -72,7 +72,7 @@ class Evaluator:
             self._store, self._student, benchmark, self._progress, keys, event.round, event.checkpoint,
             checkpoint.family, run.benchmark.mode, judge,
         )  # fmt: skip
-        rule = rule_of(benchmark, run.benchmark.mode, run.benchmark.variant)
+        rule = rule_of(benchmark, run.benchmark.variant)
         diagnose, diagnose_scores = await _judged(interview, rule, splits.diagnose, Split.DIAGNOSE)
         report, report_scores = await _judged(interview, rule, splits.report, Split.REPORT)
         return EvaluationDoc(

@@ -32,11 +32,6 @@ def judge_of(benchmark: Benchmark, mode: AnswerMode, variant: str | None) -> Jud
     return lambda question, answer: scorer(question, answer.text)
 
 
-def right_or_wrong(benchmark: Benchmark, mode: AnswerMode, variant: str | None) -> bool:
-    """Whether every unit of the score is worth 0 or 1: as the variant says, and always where choices are ranked."""
-    return mode is AnswerMode.LIKELIHOOD or benchmark.is_binary(benchmark.variant(variant))
-
-
 def _likeliest(question: Question, answer: Answer) -> Reading:
     """1 if the right choice has the least loss (SEED-Bench's own way); the first of equals counts."""
     place = min(range(len(answer.choice_losses)), key=answer.choice_losses.__getitem__)

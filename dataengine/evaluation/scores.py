@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from dataengine.core.questions import AnswerMode, Question
-from dataengine.core.statistics import wilson_interval
+from dataengine.core.estimates import Estimate, estimates
+from dataengine.core.questions import Question
+from dataengine.core.units import by_type
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement
-from dataengine.evaluation.judging import right_or_wrong
-from dataengine.evaluation.scoring.bootstrap import ClusterDraws, percentile_interval
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.wire.documents import Prediction, Score, SplitScores, Unit
 from dataengine.wire.units import units_of
 
 _ALL = "\x00all"
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How a run scores: the benchmark, its variant, and whether its units are worth 0 or 1 only."""
+    """How a run scores: the benchmark and its variant."""
 
     benchmark: Benchmark
     variant: str
-    right_or_wrong: bool
 
 
-def rule_of(benchmark: Benchmark, mode: AnswerMode, variant: str | None) -> Rule:
+def rule_of(benchmark: Benchmark, variant: str | None) -> Rule:
     """The rule of a run. Raises ConfigurationError for an unknown variant."""
-    return Rule(benchmark, benchmark.variant(variant), right_or_wrong(benchmark, mode, variant))
+    return Rule(benchmark, benchmark.variant(variant))
 
 
 def with_units(rule: Rule, questions: Sequence[Question], predictions: Sequence[Prediction]) -> list[Prediction]:
@@ -72,57 +69,34 @@ def _uncounted(prediction: Prediction) -> Unit:
 def split_scores(rule: Rule, questions: Sequence[Question], predictions: Sequence[Prediction]) -> SplitScores:
     """Overall and per question type. What was not answered is counted apart, never as wrong.
 
-    Proportions get Wilson's interval, other scores a bootstrap clustered by picture, both at 95 %.
+    Means and intervals are `core.estimates`', at 95 %.
     """
     units = units_of(predictions)
-    types: dict[str, list[Unit]] = defaultdict(list)
-    for unit in units:
-        types[unit.question_type].append(unit)
-    summed = rule.benchmark.total == "sum of types"
-    intervals = {} if rule.right_or_wrong else _bootstrapped(units, summed)
+    answered = [unit for unit in units if unit.answered]
+    groups: dict[str, list[int]] = {name: [] for name in sorted(by_type(units))}
+    groups |= by_type(answered)
+    summed = rule.benchmark.summed
+    found = estimates(answered, groups, summed=summed)
+    asked = Counter(unit.question_type for unit in units)
     chances = _chances(rule.benchmark, questions)
     scale = rule.benchmark.scale
-    by_type = {name: _score(group, intervals.get(name), chances[name], scale) for name, group in sorted(types.items())}
-    overall = _score(units, intervals.get(_ALL), chances[_ALL], scale)
+    scores = {name: _score(one, asked[name], chances[name], scale) for name, one in found.by_group.items()}
+    overall = _score(found.overall, len(units), chances[_ALL], scale)
     if summed:
-        answered = [score for score in by_type.values() if score.n]
-        update = {"accuracy": fmean(score.accuracy for score in answered) if answered else 0.0}
-        chance = fmean(score.chance for score in by_type.values()) if by_type else 0.0
-        overall = overall.model_copy(update={**update, "chance": chance, "scale": scale * len(by_type)})
-    return SplitScores(overall=overall, by_type=by_type, unit=rule.benchmark.unit, summed=summed)
+        chance = fmean(score.chance for score in scores.values()) if scores else 0.0
+        overall = overall.model_copy(update={"chance": chance, "scale": scale * len(scores)})
+    return SplitScores(overall=overall, by_type=scores, unit=rule.benchmark.unit, summed=summed)
 
 
-def _score(units: Sequence[Unit], interval: Interval | None, chance: float, scale: float) -> Score:
-    answered = [unit.score for unit in units if unit.score is not None]
-    if not answered:
-        return Score(n=0, accuracy=0.0, interval=(0.0, 1.0), unanswered=len(units), chance=chance, scale=scale)
-    total = sum(answered)
+def _score(found: Estimate, asked: int, chance: float, scale: float) -> Score:
     return Score(
-        n=len(answered),
-        accuracy=total / len(answered),
-        interval=wilson_interval(total, len(answered)) if interval is None else interval,
-        unanswered=len(units) - len(answered),
+        n=found.n,
+        accuracy=found.mean,
+        interval=(found.interval.low, found.interval.high),
+        unanswered=asked - found.n,
         chance=chance,
         scale=scale,
     )
-
-
-def _bootstrapped(units: Sequence[Unit], summed: bool) -> dict[str, Interval]:
-    """By type, and under `_ALL`: of the mean, or of the mean over types where they are summed."""
-    answered = [unit for unit in units if unit.score is not None]
-    if not answered:
-        return {}
-    groups: dict[str, list[int]] = defaultdict(list)
-    for place, unit in enumerate(answered):
-        groups[unit.question_type].append(place)
-    strata = [unit.question_type for unit in answered] if summed else None
-    draws = ClusterDraws([unit.picture for unit in answered], strata)
-    values = [unit.score or 0.0 for unit in answered]
-    means = draws.means(values, {**groups, _ALL: range(len(answered))})
-    if summed:
-        means[_ALL] = sum((means[name] for name in groups), start=0 * means[_ALL]) / len(groups)
-    found = {name: percentile_interval(drawn) for name, drawn in means.items()}
-    return {name: (interval.low, interval.high) for name, interval in found.items()}
 
 
 def _chances(benchmark: Benchmark, questions: Sequence[Question]) -> Mapping[str, float]:

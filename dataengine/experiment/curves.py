@@ -8,10 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from scipy.special import stdtr, stdtrit
-
 from dataengine.core.resampling import clustered_mean_interval
-from dataengine.core.statistics import Interval
+from dataengine.core.statistics import Interval, t_p_value
 from dataengine.experiment.design import Metric
 from dataengine.experiment.outcomes import CellOutcome, RoundOutcome
 
@@ -111,6 +109,8 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float
     mean = fmean(values)
     if len(values) < 2:
         return mean, Interval(-math.inf, math.inf)
+    from scipy.special import stdtrit  # not needed to start the command, and slow to import
+
     half = float(stdtrit(len(values) - 1, 0.5 + confidence / 2)) * stdev(values) / math.sqrt(len(values))
     return mean, Interval(mean - half, mean + half)
 
@@ -131,7 +131,7 @@ def _paired_p(differences: Sequence[float]) -> float:
     if len(differences) < 2 or not any(differences):
         return 1.0
     error = stdev(differences) / math.sqrt(len(differences))
-    return 2.0 * float(stdtr(len(differences) - 1, -abs(fmean(differences)) / error)) if error else 0.0
+    return t_p_value(fmean(differences) / error, len(differences) - 1) if error else 0.0
 
 
 def _clustered(rounds: Sequence[tuple[RoundOutcome, RoundOutcome]], metric: Metric) -> Interval:

@@ -12,8 +12,8 @@ from dataengine.core.identity import derived_seed
 from dataengine.core.ports import Store
 from dataengine.core.questions import Split
 from dataengine.core.samples import Refusal, Sample
+from dataengine.core.units import RIGHT
 from dataengine.report.lineage import refusals_of, samples_of
-from dataengine.report.scores import RIGHT
 from dataengine.report.views import RoundView, RunView
 from dataengine.wire.documents import Prediction
 

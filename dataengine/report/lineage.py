@@ -10,6 +10,7 @@ from dataengine.core.errors import ConfigurationError
 from dataengine.core.ports import Store
 from dataengine.core.questions import Split
 from dataengine.core.samples import Refusal, Sample
+from dataengine.core.units import RIGHT
 from dataengine.report.views import RoundView, RunView
 from dataengine.wire.documents import AnalysisDoc, BadCase, decode_lines
 from dataengine.wire.mixes import MixDoc
@@ -128,7 +129,7 @@ def _shown(store: Store, view: RunView, sample: Sample, analysis: AnalysisDoc | 
     shown = []
     for question_id in sample.lineage.bad_cases:
         now = answered.get(question_id)
-        repaired = now is not None and now.score is not None and now.score >= 0.5
+        repaired = now is not None and now.score is not None and now.score >= RIGHT
         text = (now.read_as or now.raw) if now is not None else ""
         shown.append(ShownCase(question_id, pool.get(question_id), text, repaired))
     return tuple(shown)

@@ -30,6 +30,7 @@ def report_page(store: Store, view: RunView, read_picture: ReadPicture) -> str:
         .get_template("report.html.j2")
         .render(
             view=view,
+            test=sections.test_name(view),
             headline=sections.headline(view),
             trends=sections.trends(view),
             report=Split.REPORT,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from dataengine.core.comparison import MCNEMAR
 from dataengine.core.questions import Split
 from dataengine.report import charts
 from dataengine.report.views import RoundView, RunView, ScoreView
@@ -48,6 +49,12 @@ class Purchase:
     wanted: int
     bought: int
     bar: Markup
+
+
+def test_name(view: RunView) -> str:
+    """The test behind the changes of the report split in the last round that has one."""
+    tests = [round_.scores[Split.REPORT].test for round_ in view.rounds if Split.REPORT in round_.scores]
+    return tests[-1] if tests else MCNEMAR
 
 
 def headline(view: RunView) -> Headline | None:

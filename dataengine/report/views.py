@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from dataengine.core.artifacts import ArtifactRef
+from dataengine.core.comparison import MCNEMAR, Comparison
 from dataengine.core.questions import Split
 from dataengine.runtime.runfile import RunFile
 from dataengine.wire.documents import (
@@ -48,25 +49,9 @@ class Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A paired comparison with round 0 on the questions that both answered.
-
-    `difference` is in mean score (0 to 1), `gained` questions were wrong and are right now, `lost` the reverse, `p` is
-    the exact McNemar test's, `adjusted` the same after Holm's correction over the types of one round and split (for
-    overall scores, which are not part of that family, it equals `p`).
-    """
-
-    n: int
-    gained: int
-    lost: int
-    difference: float
-    p: float
-    adjusted: float
-
-
-@dataclass(frozen=True, slots=True)
 class ScoreView:
-    """A score in [0, 1] with its 95 % interval over `n` answered questions; `change` is None in round 0.
+    """A score in [0, 1] with its 95 % interval over `n` answered questions; `change` is the paired comparison with
+    round 0, None in round 0 itself.
 
     `scale` x `accuracy` is the score in the benchmark's own unit.
     """
@@ -76,7 +61,7 @@ class ScoreView:
     interval: tuple[float, float]
     unanswered: int
     chance: float
-    change: Change | None
+    change: Comparison | None
     scale: float = 100.0
 
 
@@ -87,6 +72,11 @@ class SplitView:
     overall: ScoreView
     by_type: Mapping[str, ScoreView]
     unit: str = "percent"
+
+    @property
+    def test(self) -> str:
+        """The name of the test behind the changes."""
+        return self.overall.change.test if self.overall.change is not None else MCNEMAR
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from dataengine.core.comparison import Comparison
 from dataengine.core.samples import LETTERS
-from dataengine.report.views import Change
 
 MINUS = "−"
 
@@ -49,11 +49,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def verdict(change: Change | None, level: float) -> str:
+def verdict(change: Comparison | None, level: float) -> str:
     """`better`, `worse` or `open`: what the test says at `level`, by the adjusted p."""
-    if change is None or change.adjusted > level or change.gained == change.lost:
+    if change is None:
         return "open"
-    return "better" if change.gained > change.lost else "worse"
+    if change.better(level, change.adjusted):
+        return "better"
+    return "worse" if change.worse(level, change.adjusted) else "open"
 
 
 def p_equals(p: float) -> str:

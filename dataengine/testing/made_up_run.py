@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dataengine.core.artifacts import ArtifactRef, RunKeys
+from dataengine.core.comparison import compare_units
 from dataengine.core.identity import digest_of
 from dataengine.core.ports import Store
 from dataengine.core.questions import Split
-from dataengine.core.statistics import mcnemar_exact
 from dataengine.testing import made_up_facts as facts
 from dataengine.wire.documents import (
     AnalysisDoc,
@@ -29,6 +29,7 @@ from dataengine.wire.documents import (
 )
 from dataengine.wire.mixes import MixDoc, MixedSet
 from dataengine.wire.samples import encode_refusals, encode_samples
+from dataengine.wire.units import units_of
 
 PARTS = 2
 _PROMOTED = (True, True, False, True)
@@ -241,15 +242,9 @@ class _Writer:
 
 
 def _comparison(before: Sequence[Prediction], now: Sequence[Prediction]) -> Comparison:
-    first = {p.question_id: p.score for p in before if p.score is not None}
-    pairs = [(first[p.question_id], p.score) for p in now if p.score is not None and p.question_id in first]
-    gained, lost = sum(old < new for old, new in pairs), sum(new < old for old, new in pairs)
-    difference = (gained - lost) / len(pairs)
-    half = 1.96 * (gained + lost) ** 0.5 / len(pairs)
-    interval = (difference - half, difference + half)
-    return Comparison(
-        n=len(pairs), gained=gained, lost=lost, difference=difference, interval=interval, p=mcnemar_exact(lost, gained)
-    )
+    one = compare_units(units_of(before), units_of(now)).overall
+    interval = (one.interval.low, one.interval.high)
+    return Comparison(n=one.n, gained=one.gained, lost=one.lost, difference=one.difference, interval=interval, p=one.p)
 
 
 def _bad_case(prediction: Prediction) -> BadCase:

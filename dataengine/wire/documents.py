@@ -129,7 +129,8 @@ class Upload(Document):
 
 
 class Unit(Document):
-    """What a score counts: a question, or a group of them (`score` is None unless all were answered)."""
+    """A `core.units.Unit` as it is stored: the group a question is scored in; `score` is None unless all of it was
+    answered."""
 
     key: str
     question_type: str
@@ -159,8 +160,9 @@ class Prediction(Document):
 
 
 class Comparison(Document):
-    """A paired test between two checkpoints on the same questions: `gained` were wrong and are right now, `lost` the
-    reverse; `difference` is in accuracy, with its 95 % interval; `p` is the exact McNemar test's."""
+    """A paired test between two checkpoints on the same questions: the score of `gained` units rose, that of
+    `lost` fell; `difference` is in accuracy, with its 95 % interval; `p` is `core.comparison`'s (runs before that
+    counted fractional scores as right from 0.5 on)."""
 
     n: int
     gained: int

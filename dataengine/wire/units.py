@@ -1,21 +1,26 @@
-"""What paired tests compare: the units of a score, which are questions, or groups of questions that count as one."""
+"""The units of a predictions file, as they were scored."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dataengine.wire.documents import Prediction, Unit
+from dataengine.core.units import Unit
+from dataengine.wire.documents import Prediction
 
 
 def units_of(predictions: Sequence[Prediction]) -> list[Unit]:
     """Each unit once, in the order of its first question. A question without a picture is a cluster of its own."""
     units: dict[str, Unit] = {}
     for prediction in predictions:
-        unit = prediction.unit or Unit(
-            key=prediction.question_id,
-            question_type=prediction.question_type,
-            picture=prediction.picture or prediction.question_id,
-            score=prediction.score,
-        )
+        unit = _unit_of(prediction)
         units.setdefault(unit.key, unit)
     return list(units.values())
+
+
+def _unit_of(prediction: Prediction) -> Unit:
+    group = prediction.unit
+    if group is None:
+        score = prediction.score
+        cluster = prediction.picture or prediction.question_id
+        return Unit(prediction.question_id, prediction.question_type, cluster, score or 0.0, score is not None)
+    return Unit(group.key, group.question_type, group.picture, group.score or 0.0, group.score is not None)

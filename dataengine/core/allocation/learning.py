@@ -9,12 +9,11 @@ from statistics import fmean
 
 from dataengine.core.allocation.curves import Curve, family
 from dataengine.core.allocation.scores import DiagnoseHistory, DiagnosePoint, DiagnoseScore
-from dataengine.core.statistics import mcnemar_exact
 
 PSEUDO_TYPES = 8.0
 """What is thought likely beforehand is worth so many observed types."""
 REGRESSED = 0.02
-"""Two-sided level of McNemar's exact test from which on a type counts as forgotten: one-sided 1 %."""
+"""Two-sided level of the comparison with the base from which on a type counts as forgotten: one-sided 1 %."""
 ITERATIONS = 20
 """Of expectation-maximisation; the prior moves by less than a thousandth afterwards."""
 
@@ -90,7 +89,7 @@ def _log_likelihoods(history: DiagnoseHistory, name: str, curves: Sequence[Curve
 
 def _forgotten(point: DiagnosePoint, name: str) -> bool:
     flips = point.flips.get(name)
-    return flips is not None and flips.lost > flips.gained and mcnemar_exact(flips.lost, flips.gained) <= REGRESSED
+    return flips is not None and flips.net < 0.0 and flips.p <= REGRESSED
 
 
 def _error(score: DiagnoseScore) -> float:
@@ -104,8 +103,8 @@ def _flip_noise(first: DiagnosePoint, second: DiagnosePoint, name: str) -> float
     a, b = first.scores[name], second.scores[name]
     flips = second.flips.get(name)
     if flips is not None and flips.n:
-        share, net = (flips.gained + flips.lost + 1.0) / flips.n, (flips.gained - flips.lost) / flips.n
-        variance = max(share - net**2, 1.0 / flips.n) / flips.n
+        share = flips.spread + 1.0 / flips.n
+        variance = max(share - flips.net**2, 1.0 / flips.n) / flips.n
     else:
         variance = sum(_error(score) * (1.0 - _error(score)) / score.n for score in (a, b))
     middle = (_error(a) + _error(b)) / 2.0

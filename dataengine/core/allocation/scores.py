@@ -32,12 +32,14 @@ class DiagnoseScore:
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """How a checkpoint's diagnose answers of one type differ from the base's: `gained` were wrong and are right now,
-    `lost` the reverse, of `n` questions that both answered."""
+    """How a checkpoint's diagnose answers of one type differ from the base's, on the `n` units that both answered:
+    `net` is the mean change of the score, `spread` the mean of its square (for 0/1 scores the share that flipped), `p`
+    the comparison's two-sided p-value."""
 
     n: int
-    gained: int
-    lost: int
+    net: float
+    spread: float
+    p: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,10 +98,6 @@ class AOkVqa(Benchmark):
         """The official prediction file holds both answers of a question under one id."""
         return ("direct_answer" if variant.startswith("direct") else "multiple_choice", *TEXT_KEYS)
 
-    def is_binary(self, variant: str) -> bool:
-        """Choices are right or wrong; direct answers are worth thirds."""
-        return variant.startswith("choice")
-
     def reads_free_text(self, variant: str) -> bool:
         """The direct variants do; the others want a choice's text as it stands."""
         return variant.startswith("direct")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import AnswerMode, Question
+from dataengine.core.units import Unit
 from dataengine.evaluation.scoring.reading import Reading
 
 
@@ -61,32 +62,12 @@ class Judgement:
     place: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """What the score counts: a question, or a group of them. `value` is 0 to 1.
-
-    `types` are its classes by field ("category": "ocr"); `question_type` is the class the result is broken down by;
-    `cluster` names the picture, for intervals; `questions` is how many of the reported n it stands for. `members` are
-    the ids of a group's questions; empty where the unit is the question that `key` names.
-    """
-
-    key: str
-    question_type: str
-    cluster: str
-    value: float
-    answered: bool = True
-    questions: int = 1
-    types: Mapping[str, str] = field(default_factory=dict)
-    members: tuple[str, ...] = ()
-
-
 class Benchmark:
     """Base of every benchmark. A subclass says what differs; nothing here knows any benchmark or model.
 
     `variants` names the published ways of scoring, the default first; `variant_aliases` gives other names for them.
     `type_fields` names the classes of question the benchmark offers, the default first. The score is `scale` x the
-    mean of the units' values, or, with `total` "sum of types", the sum of that over the types. `binary` says whether
-    values are 0 or 1 only (then intervals are Wilson's and comparisons McNemar's).
+    mean of the units' values, or, with `total` "sum of types", the sum of that over the types.
     `types_file` names the file beside the questions that gives them types, where the benchmark has none of its own.
     `upload_suffix` is the ending of the file that the test server takes, "" where there is none.
     """
@@ -108,7 +89,6 @@ class Benchmark:
     unit: str = "percent"
     scale: float = 100.0
     total: Literal["mean", "sum of types"] = "mean"
-    binary: bool = True
     upload_suffix: str = ""
     types_file: str = ""
     home: Path | None = None
@@ -177,10 +157,6 @@ class Benchmark:
         """The keys under which a prediction row may hold the answer, the first that is there counts."""
         return TEXT_KEYS
 
-    def is_binary(self, variant: str) -> bool:
-        """Whether the variant's scores are 0 or 1 only."""
-        return self.binary
-
     def reads_free_text(self, variant: str) -> bool:
         """Whether the variant's scorer can read free text. Where it cannot (it looks for letters, or for a choice as it
         was printed), a run that asks for free text compares it with the words of the right choice."""
@@ -189,6 +165,11 @@ class Benchmark:
     def upload(self, questions: Sequence[Question], predictions: Mapping[str, str], target: Path) -> None:
         """Write the file that the benchmark's test server takes. Raises ConfigurationError where there is no server."""
         raise ConfigurationError(f"{self.title} has no test server", todo="Score it with `dataengine score` instead")
+
+    @property
+    def summed(self) -> bool:
+        """Whether the whole is a sum over question types instead of a mean over units."""
+        return self.total == "sum of types"
 
     def variant(self, name: str | None) -> str:
         """The variant of that name, the default for None. Raises ConfigurationError that lists the known ones."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, Unit, types_of
+from dataengine.core.units import Unit
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, types_of
 from dataengine.evaluation.benchmarks.entries import Seen
 from dataengine.evaluation.benchmarks.files import find_file
 from dataengine.evaluation.benchmarks.mmbench_upload import write_mmbench_upload

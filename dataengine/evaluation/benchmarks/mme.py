@@ -9,7 +9,8 @@ from typing import Any
 
 from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, Unit, row_id
+from dataengine.core.units import Unit
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, row_id
 from dataengine.evaluation.benchmarks.files import PictureFolders, read_text_lines
 from dataengine.evaluation.benchmarks.prompts import SHORT_SUFFIX, is_minigpt4, short_prompt
 from dataengine.evaluation.scoring.mme import COGNITION, PERCEPTION, score_mme, task_score
@@ -46,7 +47,6 @@ class Mme(Benchmark):
     unit = "points"
     scale = 200.0
     total = "sum of types"
-    binary = False
 
     def read(self, data: Path) -> Dataset:
         """Two questions per text file, tasks in the official order, pictures by name."""

@@ -70,7 +70,6 @@ class OwnBenchmark(Benchmark):
         self.variants = (description.scorer,)
         asked = description.mode or ("letter" if description.columns.choices else "free-form")
         self.modes = (AnswerMode(asked), AnswerMode.LIKELIHOOD) if description.columns.choices else (AnswerMode(asked),)
-        self.binary = SCORERS[description.scorer].binary
         self.files = (NeededFile(str(description.file), "the questions", str(path)),)
 
     def read(self, data: Path) -> Dataset:

@@ -23,11 +23,10 @@ Judge = Callable[[Question, str], Reading]
 
 
 class Scorer(NamedTuple):
-    """How to make the scorer for one scoring, whether it needs choices, and whether its scores are 0 or 1 only."""
+    """How to make the scorer for one scoring, and whether it needs choices."""
 
     make: Callable[[], Judge]
     choices: bool
-    binary: bool = True
 
 
 def needs_choices(name: ScorerName) -> bool:
@@ -73,9 +72,9 @@ SCORERS: dict[ScorerName, Scorer] = {
     # the first four characters, as MME
     "yes-no": Scorer(_always(lambda q, said: score_mme(q.references[0], said)), choices=False),
     # min(1, matches / 3) of a list of answers, as A-OKVQA
-    "any-of-three": Scorer(_always(lambda q, said: score_direct(q.references, said)), choices=False, binary=False),
+    "any-of-three": Scorer(_always(lambda q, said: score_direct(q.references, said)), choices=False),
     # leave-one-out VQA accuracy, by the official tool or by EvalAI's normaliser (which needs ten answers)
-    "vqaeval": Scorer(_vqa("vqaeval"), choices=False, binary=False),
-    "m4c": Scorer(_vqa("m4c"), choices=False, binary=False),
+    "vqaeval": Scorer(_vqa("vqaeval"), choices=False),
+    "m4c": Scorer(_vqa("m4c"), choices=False),
 }
 assert set(SCORERS) == set(get_args(ScorerName))

@@ -9,8 +9,9 @@ from typing import Any
 from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.core.statistics import wilson_interval
+from dataengine.core.units import Unit
 from dataengine.data.json_files import text
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, Unit, row_id
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, row_id
 from dataengine.evaluation.benchmarks.entries import option_text
 from dataengine.evaluation.benchmarks.files import PictureFolders, find_file, read_json_file
 from dataengine.evaluation.benchmarks.prompts import choice_prompt, is_minigpt4

@@ -41,7 +41,6 @@ class VizWiz(Benchmark):
     variants = _VARIANTS
     type_fields = ("answer_type",)
     modes = (AnswerMode.FREE_FORM,)
-    binary = False
     upload_suffix = ".json"
 
     def read(self, data: Path) -> Dataset:

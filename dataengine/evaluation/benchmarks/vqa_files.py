@@ -33,7 +33,6 @@ class VqaBenchmark(Benchmark):
     variants = VQA_VARIANTS
     variant_aliases: Mapping[str, str] = {"official": "vqaeval"}
     modes = (AnswerMode.FREE_FORM,)
-    binary = False
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's short-answer prompt, or MiniGPT-4's."""

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from statistics import NormalDist
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
+from dataengine.core.comparison import Comparison as Compared
+from dataengine.core.comparison import Pair, compare_units, paired
 from dataengine.core.errors import InputError
-from dataengine.core.statistics import (
-    Interval,
-    holm,
-    mcnemar_exact,
-    smallest_detectable_difference,
-    smallest_detectable_shift,
-)
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement, Unit
-from dataengine.evaluation.offline.scorecard import total, types
-from dataengine.evaluation.scoring.bootstrap import ClusterDraws, Floats, percentile_interval
-
-_ALL = "\x00all"
-_NOTHING = 1e-9
+from dataengine.core.statistics import Interval
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement
+from dataengine.evaluation.offline.scorecard import total_scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,87 +78,56 @@ class Comparison:
 
 
 def compare(benchmark: Benchmark, first: Sequence[Judgement], second: Sequence[Judgement], variant: str) -> Comparison:
-    """Paired: exact McNemar for 0/1 scores; else the paired bootstrap clustered by picture, which also gives all
-    intervals; p-values of types are Holm-corrected. Raises InputError if no question was answered by both, or if the
-    two cannot be paired."""
-    before = {unit.key: unit for unit in benchmark.units(first, variant) if unit.answered}
-    after = {unit.key: unit for unit in benchmark.units(second, variant) if unit.answered}
-    keys = [key for key in before if key in after]
-    if not keys:
+    """`core.comparison` in the benchmark's unit, with what flipped. Raises InputError if no question was answered by
+    both, or if the two cannot be paired."""
+    before, after = benchmark.units(first, variant), benchmark.units(second, variant)
+    pairs = [(unit, other) for other, unit in paired(after, before)]  # in the order of the first file
+    if not pairs:
+        either = not any(unit.answered for unit in before) or not any(unit.answered for unit in after)
         raise InputError(
-            "there is no question that both predictions answered" if variant != "official" or not before or not after
+            "there is no question that both predictions answered" if variant != "official" or either
             else "the answers are in another order, so that the official pairs differ",
             where=benchmark.title, todo="Compare predictions of the same questions; MME: use --variant by-picture",
         )  # fmt: skip
-    pairs = [(before[key], after[key]) for key in keys]
-    binary = benchmark.is_binary(variant)
-    groups = types([a for a, _ in pairs])
-    draws = _resampled(benchmark, pairs, groups)
+    answered = [unit for unit, _ in pairs]
+    compared = compare_units(before, after, summed=benchmark.summed)
+    questions = Counter[str]()
+    for unit, _ in pairs:
+        questions[unit.question_type] += unit.questions
     by_type = {
-        name: _change(benchmark, [pairs[i] for i in members], draws[name], binary, summed=False)
-        for name, members in groups.items()
+        name: _change(one, questions[name], benchmark.scale, one.adjusted)
+        for name, one in sorted(compared.by_type.items())
+        if one.n
     }
-    corrected = holm({name: change.p for name, change in by_type.items()})
-    summed = benchmark.total == "sum of types"
-    answered_units = sum(unit.questions for unit, _ in pairs)
     return Comparison(
         benchmark.name,
         variant,
-        "exact McNemar" if binary else "paired bootstrap clustered by picture",
-        sum(unit.questions for unit in benchmark.units(first, variant)) - answered_units,
-        _change(benchmark, pairs, draws[_ALL], binary, summed),
-        {name: replace(change, p_holm=corrected[name]) for name, change in by_type.items()},
+        compared.overall.test,
+        sum(unit.questions for unit in before) - questions.total(),
+        _change(compared.overall, questions.total(), total_scale(benchmark, answered), None),
+        by_type,
         tuple(_flips(benchmark, pairs, first, second, variant)),
     )
 
 
-def _resampled(
-    benchmark: Benchmark, pairs: Sequence[tuple[Unit, Unit]], groups: Mapping[str, Sequence[int]]
-) -> dict[str, Floats]:
-    """The difference in every resample, by type and under `_ALL`, in the benchmark's unit."""
-    summed = benchmark.total == "sum of types"
-    strata = [a.question_type for a, _ in pairs] if summed else None
-    draws = ClusterDraws([a.cluster for a, _ in pairs], strata)
-    differences = [benchmark.scale * (b.value - a.value) for a, b in pairs]
-    means = draws.means(differences, {**groups, _ALL: range(len(pairs))})
-    if summed:
-        means[_ALL] = sum((means[name] for name in groups), start=0 * means[_ALL])
-    return means
-
-
-def _change(
-    benchmark: Benchmark, pairs: Sequence[tuple[Unit, Unit]], draws: Floats, binary: bool, summed: bool
-) -> Change:
-    first, second = [a for a, _ in pairs], [b for _, b in pairs]
-    better = sum(b.value > a.value for a, b in pairs)
-    worse = sum(b.value < a.value for a, b in pairs)
-    if summed:
-        before, after = total(benchmark, first), total(benchmark, second)
-    else:
-        before = benchmark.scale * sum(unit.value for unit in first) / len(pairs)
-        after = benchmark.scale * sum(unit.value for unit in second) / len(pairs)
-    if binary:
-        p = mcnemar_exact(better, worse)
-        smallest = smallest_detectable_difference(len(pairs), (better + worse) / len(pairs))
-        smallest = None if smallest is None else benchmark.scale * smallest
-    else:
-        error = float(np.nanstd(draws))
-        # where all pictures changed alike the bootstrap sees no spread; the signs still tell
-        p = _normal_p(after - before, error) if error >= _NOTHING else mcnemar_exact(better, worse)
-        smallest = smallest_detectable_shift(error) if error >= _NOTHING else None
-    n = sum(unit.questions for unit in first)
-    return Change(n, before, after, after - before, percentile_interval(draws), p, better, worse, smallest)
-
-
-def _normal_p(difference: float, error: float) -> float:
-    """Two-sided, from the bootstrap's standard error: the share of resamples beyond 0 could not tell p = 1e-3 from
-    1e-9, which the correction over many types needs."""
-    return 2 * (1 - NormalDist().cdf(abs(difference) / error))
+def _change(one: Compared, questions: int, scale: float, adjusted: float | None) -> Change:
+    return Change(
+        n=questions,
+        first=scale * one.first,
+        second=scale * one.second,
+        difference=scale * one.difference,
+        interval=Interval(scale * one.interval.low, scale * one.interval.high),
+        p=one.p,
+        better=one.gained,
+        worse=one.lost,
+        smallest=None if one.smallest is None else scale * one.smallest,
+        p_holm=adjusted,
+    )
 
 
 def _flips(
     benchmark: Benchmark,
-    pairs: Sequence[tuple[Unit, Unit]],
+    pairs: Sequence[Pair],
     first: Sequence[Judgement],
     second: Sequence[Judgement],
     variant: str,

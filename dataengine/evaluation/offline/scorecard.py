@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-import numpy as np
-
 from dataengine.core.errors import InputError
-from dataengine.core.statistics import Interval, wilson_interval
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement, Unit
+from dataengine.core.estimates import Estimate, estimates, mean_score
+from dataengine.core.statistics import Interval
+from dataengine.core.units import Unit, by_type
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement
 from dataengine.evaluation.benchmarks.collector import paused_collector
-from dataengine.evaluation.scoring.bootstrap import ClusterDraws, percentile_interval
 
 Missing = Literal["wrong", "apart"]
 """What becomes of unanswered questions: they score 0, as in the official tools, or they are left out of n."""
@@ -61,7 +60,7 @@ def scorecard(
 ) -> Scorecard:
     """The score of judged questions.
 
-    Proportions get Wilson's interval, other scores a bootstrap clustered by picture. Raises InputError if, with
+    Means and intervals are `core.estimates`'. Raises InputError if, with
     `missing` "apart", nothing was answered.
     """
     everything = benchmark.units(judgements, variant)
@@ -71,14 +70,14 @@ def scorecard(
         raise InputError("not one question was answered", where=benchmark.title, todo="Give other predictions")
     unanswered = sum(judgement.prediction is None for judgement in judgements)
     groups = by_field(units, benchmark.type_fields)
-    scores = _scores(benchmark, units, groups, variant)
+    scores = _scores(benchmark, units, groups)
     chance = benchmark.chance([judgement.question for judgement in judgements])
     extra: dict[str, Any] = {"metric": benchmark.metric, "unit": benchmark.unit, "chance": chance, "missing": missing}
     extra["by"] = {
         name: {kind: _score_json(scores[f"{name}\x1f{kind}"]) for kind in kinds} for name, kinds in groups.items()
     }
     if unanswered and missing == "wrong" and answered:
-        extra["answered"] = {"n": sum(unit.questions for unit in answered), "score": total(benchmark, answered)}
+        extra["answered"] = {"n": sum(unit.questions for unit in answered), "score": _total(benchmark, answered)}
     if missing == "wrong":
         extra |= benchmark.extra(units, judgements, variant)
     else:
@@ -91,10 +90,7 @@ def scorecard(
 
 def types(units: Sequence[Unit]) -> dict[str, list[int]]:
     """Question type -> positions of its units, types in alphabetical order."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for i, unit in enumerate(units):
-        found[unit.question_type].append(i)
-    return dict(sorted(found.items()))
+    return dict(sorted(by_type(units).items()))
 
 
 def by_field(units: Sequence[Unit], fields: Sequence[str]) -> dict[str, dict[str, list[int]]]:
@@ -108,50 +104,30 @@ def by_field(units: Sequence[Unit], fields: Sequence[str]) -> dict[str, dict[str
     return found
 
 
-def total(benchmark: Benchmark, units: Sequence[Unit]) -> float:
-    """The benchmark's score of these units: scale x mean, or the sum of that over the types."""
-    if benchmark.total == "sum of types":
-        return sum(_mean(benchmark, [units[i] for i in members]) for members in types(units).values())
-    return _mean(benchmark, units)
-
-
-def _mean(benchmark: Benchmark, units: Sequence[Unit]) -> float:
-    return benchmark.scale * sum(unit.value for unit in units) / len(units)
-
-
 def _scores(
-    benchmark: Benchmark, units: Sequence[Unit], fields: Mapping[str, Mapping[str, list[int]]], variant: str
+    benchmark: Benchmark, units: Sequence[Unit], fields: Mapping[str, Mapping[str, list[int]]]
 ) -> dict[str, Score]:
     """Scores under `_ALL`, under "\\x1f" + type, and under field + "\\x1f" + class."""
     groups: dict[str, Sequence[int]] = {f"\x1f{kind}": members for kind, members in types(units).items()}
     for name, kinds in fields.items():
         groups |= {f"{name}\x1f{kind}": members for kind, members in kinds.items()}
-    if benchmark.is_binary(variant):
-        intervals = {name: _wilson(benchmark, units, members) for name, members in groups.items()}
-        intervals[_ALL] = _wilson(benchmark, units, range(len(units)))
-    else:
-        intervals = _bootstrapped(benchmark, units, groups)
-    scores = {}
-    for name, members in groups.items():
-        part = [units[i] for i in members]
-        scores[name] = Score(sum(unit.questions for unit in part), _mean(benchmark, part), intervals[name])
-    scores[_ALL] = Score(sum(unit.questions for unit in units), total(benchmark, units), intervals[_ALL])
+    found = estimates(units, groups, summed=benchmark.summed)
+    scores = {
+        name: _score(one, sum(units[i].questions for i in groups[name]), benchmark.scale)
+        for name, one in found.by_group.items()
+    }
+    scores[_ALL] = _score(found.overall, sum(unit.questions for unit in units), total_scale(benchmark, units))
     return scores
 
 
-def _wilson(benchmark: Benchmark, units: Sequence[Unit], members: Sequence[int]) -> Interval:
-    low, high = wilson_interval(sum(units[i].value for i in members), len(members))
-    return Interval(benchmark.scale * low, benchmark.scale * high)
+def total_scale(benchmark: Benchmark, units: Sequence[Unit]) -> float:
+    """What the overall mean of these units (0 to 1) is multiplied by to be the benchmark's total."""
+    return benchmark.scale * (len(by_type(units)) if benchmark.summed else 1)
 
 
-def _bootstrapped(
-    benchmark: Benchmark, units: Sequence[Unit], groups: Mapping[str, Sequence[int]]
-) -> dict[str, Interval]:
-    clusters = [unit.cluster for unit in units]
-    summed = benchmark.total == "sum of types"
-    draws = ClusterDraws(clusters, [unit.question_type for unit in units] if summed else None)
-    values = [benchmark.scale * unit.value for unit in units]
-    means = draws.means(values, {**groups, _ALL: range(len(units))})
-    if summed:
-        means[_ALL] = np.sum([means[f"\x1f{kind}"] for kind in types(units)], axis=0)
-    return {name: percentile_interval(drawn) for name, drawn in means.items()}
+def _total(benchmark: Benchmark, units: Sequence[Unit]) -> float:
+    return total_scale(benchmark, units) * mean_score(units, summed=benchmark.summed)
+
+
+def _score(found: Estimate, n: int, scale: float) -> Score:
+    return Score(n, scale * found.mean, Interval(scale * found.interval.low, scale * found.interval.high))

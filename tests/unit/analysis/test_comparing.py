@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dataengine.analysis.comparing import compare_by_type
-from dataengine.wire.documents import Prediction
+from dataengine.analysis.comparing import as_documents, compare_predictions
+from dataengine.wire.documents import Comparison, Prediction
 
 
 def answers(scores: dict[str, float | None], question_type: str = "t") -> list[Prediction]:
@@ -23,6 +23,10 @@ def answers(scores: dict[str, float | None], question_type: str = "t") -> list[P
     ]
 
 
+def compare_by_type(before: list[Prediction], now: list[Prediction]) -> dict[str, Comparison]:
+    return as_documents(compare_predictions(before, now))
+
+
 def test_only_questions_that_both_answered_are_compared() -> None:
     before = answers({"a": 0.0, "b": 1.0, "c": None, "d": 1.0})
     now = answers({"a": 1.0, "b": 0.0, "c": 1.0, "d": None, "e": 1.0})
@@ -38,9 +42,9 @@ def test_every_type_is_compared_by_itself() -> None:
     assert (compared["x"].gained, compared["y"].lost) == (1, 1)
 
 
-def test_fractional_scores_keep_their_difference_and_are_right_from_one_half() -> None:
+def test_fractional_scores_keep_their_difference_and_every_rise_is_gained() -> None:
     compared = compare_by_type(answers({"a": 0.3, "b": 0.6}), answers({"a": 0.6, "b": 0.9}))["overall"]
-    assert (compared.gained, compared.lost) == (1, 0)
+    assert (compared.gained, compared.lost) == (2, 0)
     assert compared.difference == pytest.approx(0.3)
 
 
@@ -56,3 +60,11 @@ def test_the_test_and_the_interval_agree_on_a_clear_gain() -> None:
     )["overall"]
     assert compared.p < 1e-6
     assert compared.interval[0] > 0.3
+
+
+def test_a_type_that_is_called_overall_does_not_take_the_wholes_place() -> None:
+    before = answers({"a": 0.0, "b": 0.0}, "overall") + answers({"c": 1.0}, "y")
+    now = answers({"a": 1.0, "b": 1.0}, "overall") + answers({"c": 1.0}, "y")
+    compared = compare_predictions(before, now)
+    assert (compared.overall.n, compared.by_type["overall"].n) == (3, 2)
+    assert as_documents(compared)["overall"].n == 3

@@ -19,6 +19,7 @@ from dataengine.core.allocation import (
 from dataengine.core.allocation.curves import Curve, PowerCurve, ThresholdCurve, family
 from dataengine.core.allocation.learning import Belief, beliefs
 from dataengine.core.allocation.purchase import purchase
+from dataengine.core.statistics import mcnemar_exact
 
 ASKED = 200
 
@@ -36,7 +37,8 @@ def two_rounds(**types: tuple[float, float, int]) -> DiagnoseHistory:
 
 def _flips(before: float, now: float) -> Flips:
     net = round((now - before) * ASKED)
-    return Flips(ASKED, max(net, 0) + 6, max(-net, 0) + 6)
+    gained, lost = max(net, 0) + 6, max(-net, 0) + 6
+    return Flips(ASKED, net / ASKED, (gained + lost) / ASKED, mcnemar_exact(lost, gained))
 
 
 def test_before_anything_was_bought_gain_is_smoothed() -> None:

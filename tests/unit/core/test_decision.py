@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataengine.core.allocation import DiagnoseScore
+from dataengine.core.comparison import Comparison, compare_units
 from dataengine.core.decision import (
-    ReportComparison,
     RestReason,
     RoundOutcome,
     Rules,
@@ -15,6 +15,17 @@ from dataengine.core.decision import (
     promote,
     weak_types,
 )
+from dataengine.core.units import Unit
+
+
+def flipped(n: int, gained: int, lost: int) -> Comparison:
+    """Of `n` questions `gained` were wrong and are right now, `lost` the reverse."""
+    before = [0.0] * gained + [1.0] * (n - gained)
+    now = [1.0] * gained + [0.0] * lost + [1.0] * (n - gained - lost)
+    return compare_units(
+        *([Unit(str(i), "t", str(i), value) for i, value in enumerate(side)] for side in (before, now))
+    ).overall
+
 
 WEAK = {"counting": DiagnoseScore(100, 0.4), "scene": DiagnoseScore(100, 1.0)}
 BASE = RoundOutcome(0, True)
@@ -84,35 +95,35 @@ def test_more_errors_never_make_a_type_less_weak(n: int, wrong: int) -> None:
 
 
 def test_a_better_checkpoint_is_promoted() -> None:
-    promotion = promote(ReportComparison(500, 40, 12), {"a": ReportComparison(250, 20, 6)})
+    promotion = promote(flipped(500, 40, 12), {"a": flipped(250, 20, 6)})
     assert promotion.promoted
     assert "40 gained, 12 lost of 500" in promotion.reason
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(20, 16), (12, 40), (0, 0)])
 def test_a_checkpoint_that_is_not_better_by_test_is_not_promoted(gained: int, lost: int) -> None:
-    assert not promote(ReportComparison(500, gained, lost), {}).promoted
+    assert not promote(flipped(500, gained, lost), {}).promoted
 
 
 def test_a_better_checkpoint_that_ruins_a_guarded_type_is_not_promoted() -> None:
-    guarded = {"a": ReportComparison(250, 60, 5), "b": ReportComparison(250, 2, 20)}
-    promotion = promote(ReportComparison(500, 62, 25), guarded)
+    guarded = {"a": flipped(250, 60, 5), "b": flipped(250, 2, 20)}
+    promotion = promote(flipped(500, 62, 25), guarded)
     assert not promotion.promoted
     assert promotion.regressed == ("b",)
     assert "worse at b" in promotion.reason
 
 
 def test_guarding_many_types_does_not_block_a_promotion_by_chance() -> None:
-    unlucky = ReportComparison(50, 0, 6)
+    unlucky = flipped(50, 0, 6)
     assert unlucky.p < 0.05
-    guarded = {f"t{i}": ReportComparison(50, 5, 3) for i in range(8)} | {"unlucky": unlucky}
-    assert promote(ReportComparison(450, 60, 20), guarded).promoted
+    guarded = {f"t{i}": flipped(50, 5, 3) for i in range(8)} | {"unlucky": unlucky}
+    assert promote(flipped(450, 60, 20), guarded).promoted
 
 
 def test_losses_too_small_to_be_seen_one_by_one_add_up_against_the_base() -> None:
-    since_best, since_base = {"a": ReportComparison(150, 1, 5)}, {"a": ReportComparison(150, 3, 21)}
-    assert promote(ReportComparison(450, 60, 20), since_best, {"a": ReportComparison(150, 1, 5)}).promoted
-    promotion = promote(ReportComparison(450, 60, 20), since_best, since_base)
+    since_best, since_base = {"a": flipped(150, 1, 5)}, {"a": flipped(150, 3, 21)}
+    assert promote(flipped(450, 60, 20), since_best, {"a": flipped(150, 1, 5)}).promoted
+    promotion = promote(flipped(450, 60, 20), since_best, since_base)
     assert not promotion.promoted
     assert promotion.regressed == ("a",)
     assert "worse than the base at a" in promotion.reason

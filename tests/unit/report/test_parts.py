@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 
+from dataengine.core.comparison import NO_COMPARISON, Comparison
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import Split
+from dataengine.core.units import RIGHT
 from dataengine.report import charts, choosing, sections, words
 from dataengine.report.lineage import NoSuchSample, find_sample, samples_of
-from dataengine.report.scores import RIGHT
-from dataengine.report.views import Change
 from tests.unit.report.runs import made_up
 
 
@@ -110,8 +111,9 @@ def test_numbers_in_words() -> None:
 
 
 def test_a_verdict_needs_a_significant_difference() -> None:
-    def change(gained: int, lost: int, adjusted: float) -> Change:
-        return Change(50, gained, lost, (gained - lost) / 50, adjusted, adjusted)
+    def change(gained: int, lost: int, adjusted: float) -> Comparison:
+        difference = (gained - lost) / 50
+        return replace(NO_COMPARISON, n=50, gained=gained, lost=lost, difference=difference, adjusted=adjusted)
 
     assert words.verdict(None, 0.05) == "open"
     assert words.verdict(change(9, 1, 0.02), 0.05) == "better"

@@ -78,15 +78,8 @@ def test_mme_gold_is_read_without_case() -> None:
     [("B", 1, 1), ("b", 0, 1), ("B.", 0, 1), ("(B)", 0, 0), ("Because", 0, 1), ("", 0, 0), (" B", 0, 0)],
 )
 def test_seed_letters(text: str, llava: float, minigpt4: float) -> None:
-    assert seed.score_seed("B", text).score == llava
-    assert seed.score_seed("B", text, "letter-minigpt4").score == minigpt4
-
-
-def test_seed_likelihood_takes_the_least_loss_and_the_first_of_equals() -> None:
-    assert seed.score_likelihood("B", [2.0, 0.5, 3.0, 0.6]) == ("B", 1.0)
-    assert seed.score_likelihood("C", [1.0, 0.5, 0.5, 2.0]) == ("B", 0.0)
-    with pytest.raises(ValueError, match="no losses"):
-        seed.score_likelihood("A", [])
+    assert seed.score_letter_llava("B", text).score == llava
+    assert seed.score_letter_minigpt4("B", text).score == minigpt4
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ letter-minigpt4  the first character, without regard to case ("(A)" is wrong, "A
 likelihood       the choice whose text has the least loss, the benchmark's own way; the first of equals
 """
 
-from services.evaluator.scoring.reading import Reading
+from dataengine.evaluation.scoring.reading import Reading
 
 LETTERS = "ABCD"
 

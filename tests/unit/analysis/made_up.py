@@ -36,8 +36,13 @@ class MadeUpRun:
     def evaluate(self, number: int, diagnose: Right, report: Right | None = None, unanswered: int = 0) -> EvalDone:
         """The evaluation of a round's checkpoint, and its event."""
         report = diagnose if report is None else report
-        checkpoint = self.store.put(f"checkpoint-{number}.json", str(number).encode())
         lines = {split: self._lines(split, right, unanswered) for split, right in self._splits(diagnose, report)}
+        return self.publish(number, lines["diagnose"], lines["report"])
+
+    def publish(self, number: int, diagnose: list[Prediction], report: list[Prediction]) -> EvalDone:
+        """The same for predictions that are given."""
+        lines = {"diagnose": diagnose, "report": report}
+        checkpoint = self.store.put(f"checkpoint-{number}.json", str(number).encode())
         refs = {split: self.store.put(f"{number}-{split}.jsonl", encode_lines(rows)) for split, rows in lines.items()}
         document = EvaluationDoc(
             run=self.run,

@@ -19,6 +19,7 @@ from dataengine.analysis.handler import AnalyzerHandler
 from dataengine.cli.main import app
 from dataengine.core.comparison import BOOTSTRAP, MCNEMAR, compare_units
 from dataengine.core.decision import promote
+from dataengine.core.events import RunRested, WeaknessReport
 from dataengine.core.questions import Answer, AnswerMode
 from dataengine.core.units import Unit
 from dataengine.evaluation.benchmarks.registry import find_benchmark
@@ -86,7 +87,8 @@ def _verdicts(folder: Path, asked: Sequence[Asked], scorer: str) -> Verdicts:
         scored = in_the_loop(own, side)
         event = run.publish(number, [wrong_somewhere(), *scored], scored)
         (following,) = asyncio.run(AnalyzerHandler(run.store)(event))
-    return Verdicts(json.loads(printed.stdout), AnalysisDoc.load(run.store, following.analysis))  # type: ignore[attr-defined]
+    assert isinstance(following, WeaknessReport | RunRested)
+    return Verdicts(json.loads(printed.stdout), AnalysisDoc.load(run.store, following.analysis))
 
 
 def in_the_loop(own: Path, answers: Sequence[str | None]) -> list[Prediction]:

@@ -1,6 +1,6 @@
 """Two answerers of the same questions, compared: the one test behind the gate, the guard, the report and `compare`.
 
-Why this test and no other: docs/decisions/0014-one-comparison.md.
+Why this test and no other: docs/decisions/0015-one-comparison.md.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode
 from dataengine.inference.engine import LETTER_TOKENS, Engine
 from dataengine.student.encoding import encode
-from dataengine.student.family import PICTURE, token_id
+from dataengine.student.family import IMAGE, token_id
 from perf.random_llava import QUESTION, RandomLlava, picture, tokenizer
 from perf.training_speed import forget, peak_bytes
 
@@ -80,13 +80,13 @@ def _tokens(letter: bool) -> int:
 @torch.inference_mode()
 def _generated(family: RandomLlava, model: Any, questions: list[AskStudent], batch: int, tokens: int) -> list[str]:
     words = tokenizer()
-    place = token_id(words, family.picture_token)
+    place = token_id(words, family.image_token)
     said: list[str] = []
     for start in range(0, len(questions), batch):
         part = questions[start : start + batch]
         pixels = torch.stack([family.pixels(Image.open(io.BytesIO(ask.picture))) for ask in part])
         rows = [encode(family, words, [(ask.prompt, None)]).ids for ask in part]
-        ids = torch.tensor([[place if i == PICTURE else i for i in row] for row in rows], device=family.place)
+        ids = torch.tensor([[place if i == IMAGE else i for i in row] for row in rows], device=family.place)
         out = model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),

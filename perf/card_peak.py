@@ -102,12 +102,12 @@ class Arithmetic:
     layers: int
     width: int
 
-    def step(self, batch: Batch, picture_tokens: int, *, again: bool) -> float:
+    def step(self, batch: Batch, num_image_tokens: int, *, again: bool) -> float:
         """FLOPs of one training step; ``again``: with the decoder's forward pass once more."""
         tokens, answers = batch.records * batch.tokens, batch.records * batch.answer_tokens
         attention = 2 * batch.records * batch.tokens**2 * self.width * self.layers
         layers = 2 * tokens * (self.decoder + self.lora) + attention
         head = 2 * answers * self.head
         backward = layers + head + 2 * tokens * self.lora
-        projected = 4 * batch.records * picture_tokens * self.projector
+        projected = 4 * batch.records * num_image_tokens * self.projector
         return float(layers * (2 if again else 1) + head + backward + projected)

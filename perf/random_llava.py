@@ -98,9 +98,9 @@ class RandomLlava(Llava15):
         """See Family; every word that the records and questions here are made of is one token."""
         return tokenizer()
 
-    def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """See Family; pictures are brought to where the model is."""
-        return Llava15.look(self, model, pixels.to(self.place))
+        return Llava15.encode_images(self, model, pixels.to(self.place))
 
 
 @cache

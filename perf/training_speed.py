@@ -16,7 +16,7 @@ from PIL import Image
 from torch import nn
 
 from dataengine.student.encoding import encode
-from dataengine.student.family import PICTURE, token_id
+from dataengine.student.family import IMAGE, token_id
 from dataengine.training.memory import Batch, training_memory
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
@@ -105,9 +105,9 @@ def _plain_student(family: RandomLlava, recipe: Recipe) -> nn.Module:
 def _plain_batches(family: RandomLlava, recipe: Recipe, made: list[TrainingRecord]) -> Iterator[dict[str, Any]]:
     """transformers' own arguments, batch after batch, without end."""
     words = tokenizer()
-    place = token_id(words, family.picture_token)
+    place = token_id(words, family.image_token)
     rows = [encode(family, words, record.turns) for record in made]
-    ids = torch.tensor([[place if i == PICTURE else i for i in row.ids] for row in rows], device=family.place)
+    ids = torch.tensor([[place if i == IMAGE else i for i in row.ids] for row in rows], device=family.place)
     labels = torch.tensor([row.labels for row in rows], device=family.place)
     seen = torch.stack([_pixels(family, record) for record in made]).to(family.place, family.dtype)
     while True:
@@ -132,11 +132,11 @@ def looked_at_a_second(family: RandomLlava, folder: Path, batch: int) -> float:
     model = family.load_model(folder)
     device = torch.device(family.place)
     pixels = torch.zeros(batch, 3, family.side, family.side)
-    family.look(model, pixels)
+    family.encode_images(model, pixels)
     waited_for(device)
     began = time.perf_counter()
     for _ in range(_LOOKS):
-        family.look(model, pixels)
+        family.encode_images(model, pixels)
     waited_for(device)
     return _LOOKS * batch / (time.perf_counter() - began)
 
@@ -148,7 +148,9 @@ def _figures(
     row = encode(family, tokenizer(), made[0].turns)
     batch = Batch(recipe.batch_size, len(row.ids), sum(label >= 0 for label in row.labels))
     counted = arithmetic(family, recipe)
-    rates = [counted.step(batch, family.picture_tokens, again=again) / seconds / peak.flops for again in (False, True)]
+    rates = [
+        counted.step(batch, family.num_image_tokens, again=again) / seconds / peak.flops for again in (False, True)
+    ]
     estimate = training_memory(family, family.skeleton(), recipe, batch).total
     return Training(
         batch=batch.records,

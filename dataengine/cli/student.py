@@ -80,7 +80,7 @@ def student_object(name: str, checkpoint: Path | None) -> dict[str, Any]:
         "trainable": trained["count"],
         "trainable_share": trained["count"] / (total + trained["lora"]["parameters"]),
         "precision": str(family.dtype).removeprefix("torch."),
-        "picture": {"tokens": family.picture_tokens, "input": list(_input(family)), **place},
+        "picture": {"tokens": family.num_image_tokens, "input": list(_input(family)), **place},
         "prompt": prompt_text(family),
     }
 
@@ -122,14 +122,14 @@ def _place(family: Family, checkpoint: Path | None) -> dict[str, int]:
 
     tokenizer = family.load_tokenizer(checkpoint)
     ids = encode(family, tokenizer, [(QUESTION, None)]).ids
-    return {"first_place": ids.index(family.picture_id(tokenizer)), "prompt_tokens": len(ids)}
+    return {"first_place": ids.index(family.image_token_id(tokenizer)), "prompt_tokens": len(ids)}
 
 
 def prompt_text(family: Family) -> str:
     """The example question as the family asks it, the picture's places written once with their number."""
-    places = f"⟨{family.picture_tokens} x {family.picture_token}⟩"
+    places = f"⟨{family.num_image_tokens} x {family.image_token}⟩"
     text = "".join(places if piece.picture else piece.text for piece in family.prompt([(QUESTION, None)]))
-    return text.replace(family.picture_token * family.picture_tokens, places)
+    return text.replace(family.image_token * family.num_image_tokens, places)
 
 
 def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:

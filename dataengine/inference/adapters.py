@@ -28,15 +28,15 @@ class Adapters:
         self._keep = keep
         self._peft: PeftModel | None = None
         self._names: OrderedDict[Path, str] = OrderedDict()
-        self._eyes: dict[str, str] = {}
+        self._towers: dict[str, str] = {}
         self._count = 0
-        self.sees_differently = ""
+        self.own_tower = ""
         """Empty while the base's vision tower is in use, else a name for the adapter's own."""
 
     def use(self, adapter: Path | None) -> PreTrainedModel:
         """The base model with only this adapter in force (None: as it was loaded). Raises Rejected."""
         if adapter is None:
-            self.sees_differently = ""
+            self.own_tower = ""
             if self._peft is not None:
                 _switch(self._peft, enabled=False)
             return self._base
@@ -46,7 +46,7 @@ class Adapters:
         _switch(self._peft, enabled=True)
         self._peft.set_adapter(name)
         self._peft.eval()
-        self.sees_differently = self._eyes[name]
+        self.own_tower = self._towers[name]
         return self._base
 
     def _load(self, adapter: Path) -> str:
@@ -63,7 +63,7 @@ class Adapters:
             raise Rejected(f"the adapter cannot be loaded: {error}", where=str(adapter)) from error
         _in_the_bases_precision(self._peft, name, self._base.dtype)
         whole = config.modules_to_save or ()
-        self._eyes[name] = name if any("vision" in module for module in whole) else ""
+        self._towers[name] = name if any("vision" in module for module in whole) else ""
         self._names[adapter] = name
         if len(self._names) > self._keep:
             _, old = self._names.popitem(last=False)

@@ -37,17 +37,17 @@ def _fill(
     model: PreTrainedModel,
     family: Family,
     tokenizer: PreTrainedTokenizerBase,
-    seen: torch.Tensor | None,
+    image_features: torch.Tensor | None,
     prompts: Sequence[Prompt],
 ) -> _Filled:
     ids = padded([p.ids for p in prompts], _pad(tokenizer), left=True).to(model.device)
     lengths = torch.tensor([len(p.ids) for p in prompts], device=model.device)
     places = torch.arange(ids.shape[1], device=model.device)
     mask = (places >= (ids.shape[1] - lengths).unsqueeze(1)).long()
-    if seen is None:
+    if image_features is None:
         embeddings: torch.Tensor = model.get_input_embeddings()(ids)
     else:
-        embeddings = embed(model, ids, family.picture_id(tokenizer), family.project(model, seen))
+        embeddings = embed(model, ids, family.image_token_id(tokenizer), family.project(model, image_features))
     return _Filled(embeddings, mask, (mask.cumsum(1) - 1).clamp(min=0))
 
 
@@ -66,7 +66,7 @@ def generate(
     model: PreTrainedModel,
     family: Family,
     tokenizer: PreTrainedTokenizerBase,
-    seen: torch.Tensor | None,
+    image_features: torch.Tensor | None,
     prompts: Sequence[Prompt],
     max_tokens: int,
 ) -> list[str]:
@@ -76,7 +76,7 @@ def generate(
     rows are done.
     """
     ending = _ending(tokenizer, family.answer_end)
-    filled = _fill(model, family, tokenizer, seen, prompts)
+    filled = _fill(model, family, tokenizer, image_features, prompts)
     mask, end = filled.mask, cast(int, tokenizer.eos_token_id)
     out = _forward(model, filled.embeddings, mask, filled.positions, None)
     position = filled.positions[:, -1:]
@@ -102,14 +102,14 @@ def rank(
     model: PreTrainedModel,
     family: Family,
     tokenizer: PreTrainedTokenizerBase,
-    seen: torch.Tensor | None,
+    image_features: torch.Tensor | None,
     prompts: Sequence[Prompt],
 ) -> list[list[float]]:
     """Per prompt, each choice's mean token loss in nats, its end token included. All prompts have equally many choices.
 
     The prompt is run once; its keys and values are shared by its choices.
     """
-    filled = _fill(model, family, tokenizer, seen, prompts)
+    filled = _fill(model, family, tokenizer, image_features, prompts)
     out = _forward(model, filled.embeddings, filled.mask, filled.positions, None)
     count = len(prompts[0].choices)
     rows = [choice for p in prompts for choice in p.choices]

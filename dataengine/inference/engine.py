@@ -15,7 +15,7 @@ from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 from dataengine.inference.adapters import Adapters
 from dataengine.inference.decoding import Prompt, generate, rank
-from dataengine.inference.sight import Sight
+from dataengine.inference.image_features import ImageFeatureCache
 from dataengine.student.encoding import Encoded, encode
 from dataengine.student.family import Family
 
@@ -36,7 +36,7 @@ class Engine:
     """One family's base weights with any number of its adapters, ``keep_adapters`` of them in memory.
 
     ``threads`` sets torch's intra-op threads for the process; ``batch`` is the largest number of prompts run at once;
-    ``sight_mib`` bounds the memory for pictures already looked at. Not thread-safe: one caller at a time.
+    ``sight_mib`` bounds the memory for pictures whose features are kept. Not thread-safe: one caller at a time.
     """
 
     def __init__(
@@ -56,13 +56,13 @@ class Engine:
         self._family = family
         self._batch = batch
         self._tokenizer = family.load_tokenizer(base_path)
-        self._picture_id = family.picture_id(self._tokenizer)
+        self._image_token_id = family.image_token_id(self._tokenizer)
         base = cast(PreTrainedModel, cast(torch.nn.Module, family.load_model(base_path)).to(torch.device(device)))
         self._longest = int(base.config.get_text_config().max_position_embeddings)
         self._base_digest = digest_of_weights(base_path)
         self._digests: dict[Path, str] = {}
         self._adapters = Adapters(base, keep_adapters)
-        self._sight = Sight(family, sight_mib)
+        self._features = ImageFeatureCache(family, sight_mib)
 
     def digest(self, adapter: Path | None) -> str:
         """SHA-256 over the names and bytes of the weights' folder: the base's, or the adapter's."""
@@ -85,7 +85,7 @@ class Engine:
         """
         model = self._adapters.use(adapter)
         digest = checkpoint if checkpoint is not None else self.digest(adapter)
-        refused = self._sight.look(model, [ask.picture for ask in asks], self._adapters.sees_differently)
+        refused = self._features.encode(model, [ask.picture for ask in asks], self._adapters.own_tower)
         results: list[Answer | NoAnswer | None] = [None] * len(asks)
         ready: list[_Ready] = []
         for place, ask in enumerate(asks):
@@ -112,10 +112,10 @@ class Engine:
         room = max(map(len, choices)) if choices else ask.max_tokens
         if len(prompt) + room > self._longest:
             return NoAnswer(ask.question_id, f"prompt of {len(prompt)} tokens is too long")
-        places = self._family.picture_tokens if pictured else 0
-        if self._family.picture_token in ask.prompt or prompt.count(self._picture_id) != places:
-            return NoAnswer(ask.question_id, f"the question contains {self._family.picture_token}")
-        return _Ready(place, ask, Prompt(tuple(prompt), self._sight.key(ask.picture), choices))
+        places = self._family.num_image_tokens if pictured else 0
+        if self._family.image_token in ask.prompt or prompt.count(self._image_token_id) != places:
+            return NoAnswer(ask.question_id, f"the question contains {self._family.image_token}")
+        return _Ready(place, ask, Prompt(tuple(prompt), self._features.key(ask.picture), choices))
 
     def _answer_ids(self, question: str, answer: str, pictured: bool) -> tuple[int, ...]:
         encoded: Encoded = encode(self._family, self._tokenizer, [(question, answer)], pictured=pictured)
@@ -127,7 +127,7 @@ class Engine:
         ranked = [r for r in ready if r.ask.mode is AnswerMode.LIKELIHOOD]
         for batch in self._batches(ranked, lambda r: (len(r.prompt.choices), len(r.prompt.ids))):
             prompts = [r.prompt for r in batch]
-            losses = rank(model, self._family, self._tokenizer, self._sight.seen(prompts), prompts)
+            losses = rank(model, self._family, self._tokenizer, self._features.features_of(prompts), prompts)
             for r, row in zip(batch, losses, strict=True):
                 text = r.ask.choices[row.index(min(row))]
                 results[r.place] = Answer(r.ask.question_id, text, digest, tuple(row))
@@ -136,7 +136,9 @@ class Engine:
             for batch in self._batches(asked, lambda r: (r.ask.max_tokens, len(r.prompt.ids))):
                 prompts = [r.prompt for r in batch]
                 most = batch[0].ask.max_tokens if mode is AnswerMode.FREE_FORM else LETTER_TOKENS
-                texts = generate(model, self._family, self._tokenizer, self._sight.seen(prompts), prompts, most)
+                texts = generate(
+                    model, self._family, self._tokenizer, self._features.features_of(prompts), prompts, most
+                )
                 for r, text in zip(batch, texts, strict=True):
                     results[r.place] = Answer(r.ask.question_id, text, digest)
 

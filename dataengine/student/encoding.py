@@ -45,7 +45,7 @@ def encode(
     Pieces that a family joins are tokenised as one text; a token belongs to the piece that holds its last character.
     """
     pieces = family.prompt(turns, pictured=pictured)
-    places = [family.picture_id(tokenizer)] * family.picture_tokens
+    places = [family.image_token_id(tokenizer)] * family.num_image_tokens
     ids: list[int] = []
     labels: list[int] = []
     for run in _runs(pieces):

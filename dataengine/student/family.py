@@ -13,7 +13,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dataengine.student.weights import CPU
 
-PICTURE = -200
+IMAGE = -200
 """Stands in token ids for one place of the picture, where a family's vocabulary has no token for it. Never embedded."""
 
 
@@ -42,11 +42,11 @@ class Family(Protocol):
         """The registry's name."""
 
     @property
-    def picture_token(self) -> str:
+    def image_token(self) -> str:
         """The token text that stands for one place of the picture in the prompt."""
 
     @property
-    def picture_tokens(self) -> int:
+    def num_image_tokens(self) -> int:
         """T: how many such places one picture fills."""
 
     @property
@@ -97,13 +97,13 @@ class Family(Protocol):
         A turn is (question, answer); None in the last turn asks for an answer: the text then ends where it begins.
         """
 
-    def picture_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
-        """What stands in token ids for one place of the picture: a token of the vocabulary, or PICTURE."""
+    def image_token_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+        """What stands in token ids for one place of the picture: a token of the vocabulary, or IMAGE."""
 
-    def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """Run the vision tower: (N, 3, height, width) to (N, T, V). Does not depend on LoRA or projector."""
 
-    def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:
+    def project(self, model: torch.nn.Module, image_features: torch.Tensor) -> torch.Tensor:
         """Run the projector: (N, T, V) to (N, T, H)."""
 
 
@@ -112,11 +112,11 @@ def token_id(tokenizer: PreTrainedTokenizerBase, token: str) -> int:
     return cast(int, tokenizer.convert_tokens_to_ids(token))
 
 
-def embed(model: PreTrainedModel, ids: torch.Tensor, picture_id: int, projected: torch.Tensor) -> torch.Tensor:
+def embed(model: PreTrainedModel, ids: torch.Tensor, image_token_id: int, projected: torch.Tensor) -> torch.Tensor:
     """Embeddings of (N, L) token ids with the picture's places filled, in order, from ``projected`` (P, T, H).
 
     P is the number of rows that have a picture; the others have no such places.
     """
     embeddings: torch.Tensor = model.get_input_embeddings()(ids.clamp(min=0))
-    places = (ids == picture_id).unsqueeze(-1)
+    places = (ids == image_token_id).unsqueeze(-1)
     return embeddings.masked_scatter(places, projected.to(embeddings.dtype))

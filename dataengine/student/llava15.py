@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from dataengine.student import llava_files
-from dataengine.student.family import PICTURE, Piece
+from dataengine.student.family import IMAGE, Piece
 from dataengine.student.pictures import centre_crop, normalised, on_a_square, scaled
 from dataengine.student.sentencepieces import load_llama_tokenizer
 from dataengine.student.tiny_llava import llava_configuration
@@ -52,14 +52,14 @@ class Llava15:
     pad_to_square: bool = True
     legacy: bool | None = None
     dtype: torch.dtype = torch.bfloat16
-    picture_token: str = "<image>"
+    image_token: str = "<image>"
     lora_targets: str = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
     projector: str = "model.multi_modal_projector"
     vision: str = "model.vision_tower"
     answer_end: str = "</s>"
 
     @property
-    def picture_tokens(self) -> int:
+    def num_image_tokens(self) -> int:
         """One per patch: 576."""
         return (self.side // self.patch) ** 2
 
@@ -118,19 +118,19 @@ class Llava15:
                 pieces.append(Piece(f" {answer}</s>", learned=True, joined=True))
         return pieces
 
-    def picture_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+    def image_token_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
         """No token: the authors' vocabulary has none, and a ``<image>`` in a question must not become a picture."""
-        return PICTURE
+        return IMAGE
 
-    def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """The output of the last layer but one, without the class token and without the tower's last norm."""
         tower = cast(PreTrainedModel, model.get_submodule(self.vision))
         hidden = tower(pixel_values=pixels.to(tower.dtype), output_hidden_states=True).hidden_states
         return cast(torch.Tensor, hidden[self.layer][:, 1:])
 
-    def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:
+    def project(self, model: torch.nn.Module, image_features: torch.Tensor) -> torch.Tensor:
         """The two-layer projector."""
-        projected: torch.Tensor = model.get_submodule(self.projector)(seen)
+        projected: torch.Tensor = model.get_submodule(self.projector)(image_features)
         return projected
 
 
@@ -143,4 +143,4 @@ def _published() -> LlavaConfig:
         vocab_size=32000, hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, num_attention_heads=32,
         max_position_embeddings=4096, rms_norm_eps=1e-5, pad_token_id=0,
     )  # fmt: skip
-    return LlavaConfig(vision_config=vision, text_config=language, image_token_index=PICTURE)
+    return LlavaConfig(vision_config=vision, text_config=language, image_token_index=IMAGE)

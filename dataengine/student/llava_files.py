@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig
 
-from dataengine.student.family import PICTURE
+from dataengine.student.family import IMAGE
 from dataengine.student.weights import COMPUTED, CPU, Weights, find_weights, lora_pairs, merged, read_weights
 
 LANGUAGE, PROJECTOR, VISION = "model.language_model.", "model.multi_modal_projector.", "model.vision_tower."
@@ -51,8 +51,8 @@ def configuration(base: Path, layer: int) -> LlavaConfig:
     return LlavaConfig(
         vision_config=CLIPVisionConfig(**vision),
         text_config=LlamaConfig(**{**language, "model_type": "llama"}),
-        # no token stands for the picture: see PICTURE
-        image_token_index=PICTURE,
+        # no token stands for the picture: see IMAGE
+        image_token_index=IMAGE,
         vision_feature_layer=int(told.get("mm_vision_select_layer", layer)),
         vision_feature_select_strategy="default",
         image_seq_length=(int(vision["image_size"]) // int(vision["patch_size"])) ** 2,
@@ -77,7 +77,7 @@ def read_authors(base: Path, dtype: torch.dtype, device: str = CPU) -> Weights:
         weights |= _projector(read_weights(projector, device))
     if not any(name.startswith(VISION) for name in weights):
         tower = read_weights(base / "clip", device)
-        weights |= {name: value for n, value in tower.items() if (name := _seen(n)) is not None}
+        weights |= {name: value for n, value in tower.items() if (name := _tower_name(n)) is not None}
     if (base / "lora").is_dir():
         adapter, scale = _read_lora(base / "lora", device)
         weights = merged(weights, {_under_language(n): pair for n, pair in lora_pairs(adapter).items()}, scale, dtype)
@@ -92,11 +92,11 @@ def ours(name: str) -> str | None:
     if name.startswith("model.mm_projector."):
         return _projector_name(name.removeprefix("model.mm_projector."))
     if name.startswith("model.vision_tower."):
-        return _seen(name.removeprefix("model.vision_tower.").removeprefix("vision_tower."))
+        return _tower_name(name.removeprefix("model.vision_tower.").removeprefix("vision_tower."))
     return name if name.startswith("lm_head.") else LANGUAGE + name.removeprefix("model.")
 
 
-def _seen(name: str) -> str | None:
+def _tower_name(name: str) -> str | None:
     """A CLIP weight's name within the whole; None for the text tower's."""
     if not name.startswith("vision_model.") or name.endswith(COMPUTED):
         return None

@@ -11,7 +11,7 @@ from PIL import Image
 from transformers import Blip2VisionConfig, LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from dataengine.student import minigpt_files
-from dataengine.student.family import PICTURE
+from dataengine.student.family import IMAGE
 from dataengine.student.minigpt_model import MiniGpt, MiniGptConfig
 from dataengine.student.pictures import normalised, scaled
 from dataengine.student.sentencepieces import load_llama_tokenizer
@@ -44,12 +44,12 @@ class MiniGptFamily:
     lora_alpha: float = 16.0
     pad: str = "<unk>"
     dtype: torch.dtype = torch.bfloat16
-    picture_token: str = "<ImageHere>"
+    image_token: str = "<ImageHere>"
     projector: str = "llama_proj"
     vision: str = "vision_model"
 
     @property
-    def picture_tokens(self) -> int:
+    def num_image_tokens(self) -> int:
         """One per query, or one per group of neighbouring patches."""
         return self.queries or (self.side // self.patch) ** 2 // self.neighbours
 
@@ -110,16 +110,16 @@ class MiniGptFamily:
         """Squeezed to a square with Pillow's bicubic filter, CLIP's mean and spread."""
         return normalised(scaled(picture.convert("RGB"), self.side, self.side))
 
-    def picture_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+    def image_token_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
         """No token: a picture's places are filled between two stretches of text."""
-        return PICTURE
+        return IMAGE
 
-    def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """Tower, norm, and Q-Former or neighbours side by side."""
         whole = cast(MiniGpt, model)
-        return whole.see(pixels.to(whole.vision_model.dtype))
+        return whole.encode_images(pixels.to(whole.vision_model.dtype))
 
-    def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:
+    def project(self, model: torch.nn.Module, image_features: torch.Tensor) -> torch.Tensor:
         """One linear layer."""
-        projected: torch.Tensor = model.get_submodule(self.projector)(seen)
+        projected: torch.Tensor = model.get_submodule(self.projector)(image_features)
         return projected

@@ -68,17 +68,17 @@ class MiniGpt(PreTrainedModel, GenerationMixin):
         self.language_model = LlamaForCausalLM(text)
         self.post_init()  # type: ignore[no-untyped-call]
 
-    def see(self, pixels: torch.Tensor) -> torch.Tensor:
+    def encode_images(self, pixels: torch.Tensor) -> torch.Tensor:
         """(N, 3, height, width) to what the projector takes, (N, T, V).
 
         A Q-Former sees every token of the tower, the class token too. Without one, the class token goes and neighbours
         in reading order are put side by side.
         """
-        seen: torch.Tensor = self.vision_model(pixel_values=pixels).last_hidden_state
+        features: torch.Tensor = self.vision_model(pixel_values=pixels).last_hidden_state
         if self.config.qformer is None:
-            return seen[:, 1:].reshape(len(seen), -1, seen.shape[-1] * self.config.neighbours)
-        queries = self.query_tokens.expand(len(seen), -1, -1)
-        out = self.qformer(query_embeds=queries, encoder_hidden_states=seen)
+            return features[:, 1:].reshape(len(features), -1, features.shape[-1] * self.config.neighbours)
+        queries = self.query_tokens.expand(len(features), -1, -1)
+        out = self.qformer(query_embeds=queries, encoder_hidden_states=features)
         return cast(torch.Tensor, out.last_hidden_state)
 
     def get_input_embeddings(self) -> nn.Module:

@@ -37,14 +37,14 @@ class TinyLlava:
     name: str = "tiny-llava"
     side: int = 96
     patch: int = 32
-    picture_token: str = "<image>"
+    image_token: str = "<image>"
     lora_targets: str = r".*language_model.*\.(q|k|v|o|gate|up|down)_proj"
     projector: str = "model.multi_modal_projector"
     vision: str = "model.vision_tower"
     answer_end: str = "</s>"
 
     @property
-    def picture_tokens(self) -> int:
+    def num_image_tokens(self) -> int:
         """One per patch."""
         return (self.side // self.patch) ** 2
 
@@ -86,7 +86,7 @@ class TinyLlava:
     def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:
         """``<s>USER: <image>\\nquestion ASSISTANT: answer</s>``, further turns appended."""
         pieces: list[Piece] = []
-        places = f"{self.picture_token * self.picture_tokens}\n" if pictured else ""
+        places = f"{self.image_token * self.num_image_tokens}\n" if pictured else ""
         for i, (question, answer) in enumerate(turns):
             head = f"<s>USER: {places}" if i == 0 else "USER: "
             pieces.append(Piece(f"{head}{question} ASSISTANT:"))
@@ -94,19 +94,19 @@ class TinyLlava:
                 pieces.append(Piece(f"{answer}</s>", learned=True))
         return pieces
 
-    def picture_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
+    def image_token_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
         """The token ``<image>``."""
-        return token_id(tokenizer, self.picture_token)
+        return token_id(tokenizer, self.image_token)
 
-    def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """The tower's last layer without the class token."""
         tower = model.get_submodule(self.vision)
         hidden: torch.Tensor = tower(pixel_values=pixels).last_hidden_state
         return hidden[:, 1:]
 
-    def project(self, model: torch.nn.Module, seen: torch.Tensor) -> torch.Tensor:
+    def project(self, model: torch.nn.Module, image_features: torch.Tensor) -> torch.Tensor:
         """The two-layer projector."""
-        projected: torch.Tensor = model.get_submodule(self.projector)(seen)
+        projected: torch.Tensor = model.get_submodule(self.projector)(image_features)
         return projected
 
 
@@ -159,7 +159,7 @@ def build_model(
         image_token_index=token_id(tokenizer, "<image>"),
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
-        image_seq_length=family.picture_tokens,
+        image_seq_length=family.num_image_tokens,
         tie_word_embeddings=True,
     )
     return LlavaForConditionalGeneration(config)

@@ -40,21 +40,21 @@ class Lesson(nn.Module):
     """
 
     def __init__(
-        self, student: PeftModel, family: Family, picture_id: int, *, sees: bool, per_token: bool = False
+        self, student: PeftModel, family: Family, image_token_id: int, *, sees: bool, per_token: bool = False
     ) -> None:
         super().__init__()
         self.student = student
         self._plain = cast(PreTrainedModel, student.get_base_model())
         self._family = family
         self._sees = sees
-        self._picture_id = picture_id
+        self._image_token_id = image_token_id
         self._loss = mean_token_loss if per_token else mean_answer_loss
         self._learns_to_see = _learns_to_see(self._plain, family)
 
     def forward(self, ids: torch.Tensor, labels: torch.Tensor, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         """ids, labels (N, L) padded right; pictures (P, T, V) or (P, 3, height, width) of the P rows that have one."""
         seen = pictures if self._sees else self._look(pictures)
-        embeddings = embed(self._plain, ids, self._picture_id, self._family.project(self._plain, seen))
+        embeddings = embed(self._plain, ids, self._image_token_id, self._family.project(self._plain, seen))
         decoder = self._plain.get_decoder()
         # right padding under a causal mask: no token that counts can see the padding, so no mask is needed
         hidden = decoder(inputs_embeds=embeddings, use_cache=False).last_hidden_state
@@ -64,7 +64,7 @@ class Lesson(nn.Module):
         # with gradient checkpointing transformers makes what enters the tower require gradients: a frozen tower would
         # keep its activations, and be gone through backwards, for nothing
         with torch.set_grad_enabled(self._learns_to_see and torch.is_grad_enabled()):
-            return self._family.look(self._plain, pixels)
+            return self._family.encode_images(self._plain, pixels)
 
 
 def _learns_to_see(plain: PreTrainedModel, family: Family) -> bool:

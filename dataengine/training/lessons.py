@@ -118,7 +118,7 @@ class ReadLessons:
         self.pictured: list[bool] = []
         for record in records:
             characters = sum(len(question) + len(answer) for question, answer in record.turns)
-            places = 0 if record.picture is None else family.picture_tokens
+            places = 0 if record.picture is None else family.num_image_tokens
             self.lengths.append(min(places + characters // _CHARACTERS_PER_TOKEN, recipe.max_length))
             self.pictured.append(record.picture is not None)
 
@@ -195,7 +195,7 @@ def _blank(family: Family) -> torch.Tensor:
 
 @torch.no_grad()
 def _looked_at(family: Family, pixels: torch.Tensor, tower: torch.nn.Module | None) -> torch.Tensor:
-    return pixels if tower is None else family.look(tower, pixels)
+    return pixels if tower is None else family.encode_images(tower, pixels)
 
 
 def _encoded(record: TrainingRecord, family: Family, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> Encoded:

@@ -67,8 +67,8 @@ class Batch:
 def longest_batch(family: Family, recipe: Recipe) -> Batch:
     """The largest batch that the recipe allows."""
     answer = recipe.longest_answer or recipe.max_length
-    tokens = min(recipe.max_length, family.picture_tokens + _PROMPT_TOKENS + answer)
-    return Batch(recipe.batch_size, tokens, min(answer, tokens - family.picture_tokens))
+    tokens = min(recipe.max_length, family.num_image_tokens + _PROMPT_TOKENS + answer)
+    return Batch(recipe.batch_size, tokens, min(answer, tokens - family.num_image_tokens))
 
 
 def training_memory(
@@ -124,12 +124,12 @@ def _projected(family: Family, model: nn.Module, recipe: Recipe, batch: Batch) -
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and name.startswith(family.projector)
     )
-    kept = batch.records * family.picture_tokens * number * widths if recipe.train_projector else 0.0
+    kept = batch.records * family.num_image_tokens * number * widths if recipe.train_projector else 0.0
     if recipe.train_vision:
         tower = [
             m for name, m in model.named_modules() if isinstance(m, nn.LayerNorm) and name.startswith(family.vision)
         ]
-        kept += batch.records * family.picture_tokens * number * 17 * sum(m.normalized_shape[0] for m in tower) / 2
+        kept += batch.records * family.num_image_tokens * number * 17 * sum(m.normalized_shape[0] for m in tower) / 2
     return kept
 
 

@@ -104,7 +104,7 @@ def _trainer(pupil: _Pupil, mix: Mix, recipe: Recipe, watch: Watch, work: Path) 
     lesson = Lesson(
         pupil.model,
         pupil.family,
-        pupil.family.picture_id(pupil.tokenizer),
+        pupil.family.image_token_id(pupil.tokenizer),
         sees=pupil.lessons.seen,
         per_token=recipe.loss == "token",
     )

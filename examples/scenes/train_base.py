@@ -61,7 +61,9 @@ def main() -> None:
         torch.save(model.model.vision_tower.state_dict(), tower)
     model.model.vision_tower.load_state_dict(torch.load(tower, weights_only=True))
     with torch.inference_mode():
-        chunks = [family.look(model, to_pixels(pictures[i : i + 500])) for i in range(0, options.pictures, 500)]
+        chunks = [
+            family.encode_images(model, to_pixels(pictures[i : i + 500])) for i in range(0, options.pictures, 500)
+        ]
     seen = torch.cat(chunks).clone()
     world, held_out = World(options.seed, seen[:-HELD_OUT]), World(options.seed, seen)
 

@@ -109,10 +109,10 @@ def _loss(
     rows = [encode(family, tokenizer, [t]) for t in turns]
     ids = padded([r.ids for r in rows], tokenizer.pad_token_id)
     labels = padded([r.labels for r in rows], IGNORED)
-    picture_id = token_id(tokenizer, family.picture_token)
+    image_token_id = token_id(tokenizer, family.image_token)
     with torch.autocast("cpu", torch.bfloat16):
         projected = family.project(model, world.seen[pictures])
-        embeddings = embed(model, ids, picture_id, projected)
+        embeddings = embed(model, ids, image_token_id, projected)
         # right padding under a causal mask: no token that counts can see the padding, so no mask is needed
         hidden = model.model.language_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
         return mean_answer_loss(hidden, model.lm_head, labels)
@@ -149,7 +149,7 @@ def by_likelihood(
 ) -> dict[str, float]:
     """Accuracy per type by ranking the four options by mean token loss, on the last scenes of ``world``."""
     scores = {}
-    picture_id = token_id(tokenizer, family.picture_token)
+    image_token_id = token_id(tokenizer, family.image_token)
     for name, type_id in QUESTION_TYPES.items():
         rng = random.Random(type_id)
         asked: list[tuple[int, SceneQuestion]] = []
@@ -162,7 +162,9 @@ def by_likelihood(
         rows = [encode(family, tokenizer, [(q.text, option)]) for _, q in asked for option in q.options]
         ids, labels = padded([r.ids for r in rows], tokenizer.pad_token_id), padded([r.labels for r in rows], IGNORED)
         projected = family.project(model, world.seen[[i for i, _ in asked]]).repeat_interleave(4, 0)
-        hidden = model.model.language_model(inputs_embeds=embed(model, ids, picture_id, projected)).last_hidden_state
+        hidden = model.model.language_model(
+            inputs_embeds=embed(model, ids, image_token_id, projected)
+        ).last_hidden_state
         losses = torch.nn.functional.cross_entropy(
             model.lm_head(hidden[:, :-1]).transpose(1, 2), labels[:, 1:], reduction="none"
         ).sum(1) / (labels != IGNORED).sum(1)

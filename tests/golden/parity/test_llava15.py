@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
 from dataengine.student.encoding import Encoded, encode
-from dataengine.student.family import PICTURE
+from dataengine.student.family import IMAGE
 from dataengine.student.llava15 import SYSTEM, Llava15
 from dataengine.student.llava_files import adapter_from_authors, adapter_to_authors
 from tests.golden.parity.vectors import (
@@ -88,7 +88,7 @@ def test_pictures_are_prepared_as_the_authors_prepare_them() -> None:
 
 @torch.inference_mode()
 def test_pictures_are_seen_as_the_authors_see_them(student: Students) -> None:
-    projected = FAMILY.project(student[0], FAMILY.look(student[0], pixels(FAMILY, *NAMES)))
+    projected = FAMILY.project(student[0], FAMILY.encode_images(student[0], pixels(FAMILY, *NAMES)))
     assert apart(projected, V.made["vision/picture_embeds"]) < EMBEDS
 
 
@@ -182,4 +182,4 @@ def test_lora_touches_no_picture_tower() -> None:
 
 def test_a_question_cannot_smuggle_in_a_picture(student: Students) -> None:
     ids = encode(FAMILY, student[1], [("what is <image> here?", None)]).ids
-    assert ids.count(PICTURE) == FAMILY.picture_tokens
+    assert ids.count(IMAGE) == FAMILY.num_image_tokens

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dataengine.student.encoding import IGNORED, Encoded, encode
-from dataengine.student.family import PICTURE
+from dataengine.student.family import IMAGE
 from dataengine.student.minigpt4 import MiniGpt4
 from tests.golden.parity.vectors import (
     EMBEDS,
@@ -48,7 +48,7 @@ def rows(student: Students, case: str) -> list[Encoded]:
         return [encode(FAMILY, student[1], [("Describe this image in detail.", answer)]) for answer in answers]
     # the first stage has no prompt; it is not ours to train, but shows that places, loss and gradients are right
     said = [student[1](f"{answer}\n", add_special_tokens=False)["input_ids"] for answer in answers]
-    begin = [1, *[PICTURE] * FAMILY.picture_tokens]
+    begin = [1, *[IMAGE] * FAMILY.num_image_tokens]
     return [Encoded(begin + ids, [IGNORED] * len(begin) + ids) for ids in said]
 
 
@@ -81,7 +81,7 @@ def test_a_lessons_tokens_and_labels_are_the_authors(student: Students, case: st
 def test_pictures_are_seen_as_the_authors_see_them(student: Students) -> None:
     for name in NAMES:
         assert apart(FAMILY.pixels(picture(name)), V.given[f"pixel_values/{name}"]) < 1e-6
-    seen = FAMILY.look(student[0], pixels(FAMILY, *NAMES))
+    seen = FAMILY.encode_images(student[0], pixels(FAMILY, *NAMES))
     assert apart(seen, V.made["vision/qformer_last_hidden_state"]) < EMBEDS
     assert apart(FAMILY.project(student[0], seen), V.made["vision/picture_embeds"]) < EMBEDS
 
@@ -146,6 +146,6 @@ def test_saved_and_loaded_gives_identical_logits(student: Students, tmp_path: Pa
 
 def test_the_qformers_dropout_is_never_on(student: Students) -> None:
     student[0].train()
-    seen = [FAMILY.look(student[0], pixels(FAMILY, "wide")) for _ in range(2)]
+    seen = [FAMILY.encode_images(student[0], pixels(FAMILY, "wide")) for _ in range(2)]
     student[0].eval()
     assert torch.equal(*seen)

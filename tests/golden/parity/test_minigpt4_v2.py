@@ -117,7 +117,7 @@ def test_captions_are_tidied_as_the_authors_tidy_them(text: str, said: str) -> N
 def test_pictures_are_seen_as_the_authors_see_them(student: Students) -> None:
     for name in NAMES:
         assert apart(FAMILY.pixels(picture(name)), V.given[f"pixel_values/{name}"]) < 1e-6
-    projected = FAMILY.project(student[0], FAMILY.look(student[0], pixels(FAMILY, *NAMES)))
+    projected = FAMILY.project(student[0], FAMILY.encode_images(student[0], pixels(FAMILY, *NAMES)))
     assert apart(projected, V.made["vision/picture_embeds"]) < EMBEDS
     places = student[0].get_parameter("vision_model.embeddings.position_embedding")
     assert apart(places, V.made["vision/pos_embed_after_load"]) < 1e-6

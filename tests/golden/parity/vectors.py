@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from dataengine.student.encoding import IGNORED, Encoded, mean_token_loss, padded
-from dataengine.student.family import PICTURE, Family, embed
+from dataengine.student.family import IMAGE, Family, embed
 
 HERE = Path(__file__).parent
 EMBEDS, LOGITS, LOSS = 1e-5, 5e-5, 1e-6
@@ -65,8 +65,10 @@ def apart(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def embedded(family: Family, model: PreTrainedModel, ids: list[list[int]], *names: str) -> torch.Tensor:
     """Embeddings of rows of one length with these pictures in place."""
-    projected = family.project(model, family.look(model, pixels(family, *names))) if names else torch.zeros(0, 1, 1)
-    return embed(model, torch.tensor(ids), PICTURE, projected)
+    projected = (
+        family.project(model, family.encode_images(model, pixels(family, *names))) if names else torch.zeros(0, 1, 1)
+    )
+    return embed(model, torch.tensor(ids), IMAGE, projected)
 
 
 @torch.inference_mode()
@@ -104,9 +106,9 @@ def step(family: Family, model: torch.nn.Module, plain: PreTrainedModel, rows: l
 
 def embedded_rows(family: Family, plain: PreTrainedModel, rows: list[Encoded], *names: str) -> torch.Tensor:
     ids = padded([row.ids for row in rows], 0)
-    seen = family.look(plain, pixels(family, *names)) if names else None
+    seen = family.encode_images(plain, pixels(family, *names)) if names else None
     projected = torch.zeros(0, 1, 1) if seen is None else family.project(plain, seen)
-    return embed(plain, ids, PICTURE, projected)
+    return embed(plain, ids, IMAGE, projected)
 
 
 def unpadded(ids: torch.Tensor, mask: torch.Tensor) -> list[list[int]]:

@@ -78,7 +78,7 @@ def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 def test_the_random_model_has_the_published_shapes() -> None:
     made, published = (f.skeleton() for f in (RandomLlava.of("7b", CPU), FAMILIES["llava-1.5"]))
     assert {n: p.shape for n, p in made.named_parameters()} == {n: p.shape for n, p in published.named_parameters()}
-    assert RandomLlava.of("7b", CPU).picture_tokens == 576
+    assert RandomLlava.of("7b", CPU).num_image_tokens == 576
     larger = sum(p.numel() for p in torch.nn.Module.parameters(RandomLlava.of("13b", CPU).skeleton()))
     assert larger == pytest.approx(13.35e9, rel=1e-3)  # Vicuna-13b's 13,016 M, CLIP's 304 M and the projector's 31 M
 

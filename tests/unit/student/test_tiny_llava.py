@@ -35,8 +35,8 @@ def micro() -> PreTrainedModel:
 def logits(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> torch.Tensor:
     ids = torch.tensor([encode(FAMILY, tokenizer, [("what color is the thing?", "red")]).ids])
     pixels = FAMILY.pixels(Image.linear_gradient("L"))[None]
-    projected = FAMILY.project(model, FAMILY.look(model, pixels))
-    embeddings = embed(model, ids, token_id(tokenizer, FAMILY.picture_token), projected)
+    projected = FAMILY.project(model, FAMILY.encode_images(model, pixels))
+    embeddings = embed(model, ids, token_id(tokenizer, FAMILY.image_token), projected)
     result: torch.Tensor = model(inputs_embeds=embeddings).logits
     return result
 
@@ -66,7 +66,7 @@ def test_our_picture_path_is_the_models_own() -> None:
     pixels = FAMILY.pixels(Image.linear_gradient("L"))[None]
     with torch.inference_mode():
         own = model(input_ids=ids, pixel_values=pixels, attention_mask=torch.ones_like(ids)).logits
-        projected = FAMILY.project(model, FAMILY.look(model, pixels))
+        projected = FAMILY.project(model, FAMILY.encode_images(model, pixels))
         ours = model(inputs_embeds=embed(model, ids, token_id(TOKENIZER, "<image>"), projected)).logits
     assert torch.allclose(own, ours, atol=1e-5)
 
@@ -107,7 +107,7 @@ def test_letters_are_not_articles() -> None:
 
 def test_only_answers_are_learned_and_the_picture_has_its_places() -> None:
     encoded = encode(FAMILY, TOKENIZER, [("what?", "red"), ("in the picture?", "blue green")])
-    assert encoded.ids.count(token_id(TOKENIZER, "<image>")) == FAMILY.picture_tokens == 9
+    assert encoded.ids.count(token_id(TOKENIZER, "<image>")) == FAMILY.num_image_tokens == 9
     said = str(TOKENIZER.decode([t for t in encoded.labels if t != IGNORED]))
     assert said.split() == ["red", "</s>", "blue", "green", "</s>"]
     asked = encode(FAMILY, TOKENIZER, [("what?", None)])

@@ -25,13 +25,13 @@ def measured(recipe: Recipe, batch: Batch) -> tuple[TrainingMemory, float, float
     if recipe.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     student = _fresh(model, FAMILY, recipe).train()
-    lesson = Lesson(student, FAMILY, FAMILY.picture_id(tokenizer), sees=True, per_token=True)
+    lesson = Lesson(student, FAMILY, FAMILY.image_token_id(tokenizer), sees=True, per_token=True)
     optimizer = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], lr=1e-4)
     ids = torch.full((batch.records, batch.tokens), 10)
-    ids[:, 1 : 1 + FAMILY.picture_tokens] = FAMILY.picture_id(tokenizer)
+    ids[:, 1 : 1 + FAMILY.num_image_tokens] = FAMILY.image_token_id(tokenizer)
     labels = torch.full((batch.records, batch.tokens), -100)
     labels[:, -batch.answer_tokens :] = 10
-    seen = torch.randn(batch.records, FAMILY.picture_tokens, 64)
+    seen = torch.randn(batch.records, FAMILY.num_image_tokens, 64)
 
     def step() -> None:
         lesson(ids, labels, seen)["loss"].backward()

@@ -38,10 +38,10 @@ class Watched(TinyLlava):
 
     looks: list[Look] = field(default_factory=list)
 
-    def look(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         tower = next(model.get_submodule(self.vision).parameters()).device.type
         self.looks.append(Look(len(pixels), pixels.device.type, tower, torch.is_grad_enabled()))
-        return super().look(model, pixels)
+        return super().encode_images(model, pixels)
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ def gradients(family: TinyLlava, base: Path, recipe: Recipe, batch: dict[str, to
     """Norms by name after a backward pass over pixels, with gradient checkpointing."""
     torch.manual_seed(3)
     model, _ = student(base, recipe)
-    picture_id = family.picture_id(family.load_tokenizer(base))
-    Lesson(model, family, picture_id, sees=False)(**batch)["loss"].backward()
+    image_token_id = family.image_token_id(family.load_tokenizer(base))
+    Lesson(model, family, image_token_id, sees=False)(**batch)["loss"].backward()
     return {name: float(p.grad.norm()) for name, p in model.named_parameters() if p.grad is not None}
 
 
@@ -129,7 +129,7 @@ def test_looked_at_before_or_beside_the_training_the_loss_is_the_same(
         torch.manual_seed(3)
         model, _ = student(base, RECIPE)
         made = lessons(family, base, records, place)
-        lesson = Lesson(model, family, family.picture_id(family.load_tokenizer(base)), sees=made.seen)
+        lesson = Lesson(model, family, family.image_token_id(family.load_tokenizer(base)), sees=made.seen)
         losses.append(float(lesson(**made.batch([0, 1, 2], 0))["loss"]))
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 

@@ -1,4 +1,4 @@
-"""Pictures already looked at: the tower's output per picture, so that a picture asked about ten times is seen once."""
+"""The vision tower's output per image, kept: an image asked about ten times goes through the tower once."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 """What Pillow raises on bytes that are no picture, or not a whole one."""
 
 
-class Sight:
+class ImageFeatureCache:
     """A bounded memory of tower outputs by the picture's digest, oldest forgotten first."""
 
     def __init__(self, family: Family, mib: int) -> None:
         self._family = family
         self._room = mib * 2**20
-        self._held = 0
-        self._seen: OrderedDict[str, torch.Tensor] = OrderedDict()
-        self._eyes: str = ""
+        self._bytes = 0
+        self._kept: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self._tower: str = ""
 
     def key(self, picture: bytes) -> str:
         """The picture's digest; "" where there is no picture."""
         return hashlib.sha256(picture).hexdigest() if picture else ""
 
-    def look(self, model: PreTrainedModel, pictures: Sequence[bytes], eyes: str) -> dict[bytes, str]:
-        """See every picture not seen yet; return why for those that cannot be read.
+    def encode(self, model: PreTrainedModel, pictures: Sequence[bytes], tower: str) -> dict[bytes, str]:
+        """Run the tower on every picture that is not held; return why for those that cannot be read.
 
-        ``eyes`` names the tower's weights: where they change, all is forgotten.
+        ``tower`` names the tower's weights: where they change, all is forgotten.
         """
-        if eyes != self._eyes:
-            self._seen.clear()
-            self._held, self._eyes = 0, eyes
+        if tower != self._tower:
+            self._kept.clear()
+            self._bytes, self._tower = 0, tower
         refused: dict[bytes, str] = {}
         fresh: list[tuple[str, torch.Tensor]] = []
         for picture in filter(None, dict.fromkeys(pictures)):
             key = self.key(picture)
-            if key in self._seen:
-                self._seen.move_to_end(key)
+            if key in self._kept:
+                self._kept.move_to_end(key)
                 continue
             try:
                 fresh.append((key, self._family.pixels(Image.open(io.BytesIO(picture)))))
@@ -56,18 +56,18 @@ class Sight:
         for start in range(0, len(fresh), BATCH):
             part = fresh[start : start + BATCH]
             pixels = torch.stack([p for _, p in part]).to(model.device)
-            for (key, _), seen in zip(part, self._family.look(model, pixels), strict=True):
-                self._keep(key, seen.clone(), needed)
+            for (key, _), features in zip(part, self._family.encode_images(model, pixels), strict=True):
+                self._keep(key, features.clone(), needed)
         return refused
 
-    def _keep(self, key: str, seen: torch.Tensor, needed: set[str]) -> None:
-        self._seen[key] = seen
-        self._held += seen.nbytes
-        while self._held > self._room and next(iter(self._seen)) not in needed:
-            _, old = self._seen.popitem(last=False)
-            self._held -= old.nbytes
+    def _keep(self, key: str, features: torch.Tensor, needed: set[str]) -> None:
+        self._kept[key] = features
+        self._bytes += features.nbytes
+        while self._bytes > self._room and next(iter(self._kept)) not in needed:
+            _, old = self._kept.popitem(last=False)
+            self._bytes -= old.nbytes
 
-    def seen(self, prompts: Sequence[Prompt]) -> torch.Tensor | None:
-        """(N, T, V) for the N prompts with a picture, which ``look`` has seen in this call; None if there are none."""
-        pictured = [self._seen[p.picture] for p in prompts if p.picture]
+    def features_of(self, prompts: Sequence[Prompt]) -> torch.Tensor | None:
+        """(N, T, V) for the N prompts with a picture, which ``encode`` has run in this call; None if there are none."""
+        pictured = [self._kept[p.picture] for p in prompts if p.picture]
         return torch.stack(pictured) if pictured else None

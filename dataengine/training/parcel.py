@@ -12,7 +12,7 @@ import json
 import shutil
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -20,7 +20,9 @@ from pydantic import Field, ValidationError
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ContractError, InputError
 from dataengine.core.identity import canonical_json
+from dataengine.core.names import below, name_fault
 from dataengine.core.ports import JobSpec, Store
+from dataengine.core.text import plain
 from dataengine.wire.documents import Document
 from dataengine.wire.trees import fetch_tree, put_tree
 
@@ -66,7 +68,7 @@ class TrainingParcels:
     def _put(self, prefix: str, folder: Path) -> dict[str, ArtifactRef]:
         if not folder.is_dir():
             raise InputError("there is no such folder of weights", where=str(folder), todo="Check student.base")
-        return put_tree(self._store, prefix, folder)
+        return put_tree(self._store, prefix, folder, links_out=True)  # a downloaded base is links into its cache
 
     def _put_lesson(self, own: str, records: Sequence[Path], ball: Path, present: Sequence[Path]) -> ArtifactRef:
         try:
@@ -174,10 +176,11 @@ def _open_lesson(ball: Path, folder: Path, records: Sequence[str]) -> None:
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
     """One file, and only below `folder`. Raises ContractError for anything else."""
-    content, inner = tar.extractfile(member) if member.isfile() else None, PurePosixPath(member.name)
-    if content is None or inner.is_absolute() or ".." in inner.parts:
-        raise ContractError(f"has a member that is no file of it: {member.name}", where="parcel")
-    target = folder / inner
+    content = tar.extractfile(member) if member.isfile() else None
+    if content is None or name_fault(member.name):
+        shown = plain(member.name, longest=120, one_line=True)
+        raise ContractError(f"has a member that is no file of it: {shown}", where="parcel")
+    target = below(folder, member.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         shutil.copyfileobj(content, file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable
@@ -13,11 +14,14 @@ from typing import BinaryIO
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.identity import digest_of_file
+from dataengine.core.text import plain
 
 SPARED_SECONDS = 3600.0
 """A file that was handed out within this time is not evicted: whoever has its path may not have opened it yet."""
 
 _PARTIAL = ".partial-"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+"""A digest becomes a path here, and it comes from a document."""
 
 
 class FileCache:
@@ -37,6 +41,10 @@ class FileCache:
 
         Raises Rejected if what was fetched has another digest, Retryable if the disk is full or the cache was swept.
         """
+        if not _DIGEST.fullmatch(ref.digest):
+            raise Rejected(
+                "the digest is none: 64 hexadecimal digits are expected", where=plain(ref.uri, one_line=True)
+            )
         place = self._folder / ref.digest[:2] / ref.digest
         try:
             if self._stands(place, ref.digest):

@@ -13,7 +13,12 @@ from pathlib import Path
 from dataengine.core.artifacts import ArtifactRef, content_key
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.identity import digest_of, digest_of_file
+from dataengine.core.names import leads_out, name_fault
 from dataengine.core.sweeping import Held
+from dataengine.core.text import plain
+
+_MAY_BE_LINKS = (0, 1, 2)
+"""Depths of the folders that may be links out of the root: itself, `runs`, `runs/NAME`."""
 
 
 class DirectoryStore:
@@ -78,9 +83,14 @@ class DirectoryStore:
         self._path(key).unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
-        path = (self._root / key).resolve()
-        if not path.is_relative_to(self._root.resolve()):
-            raise Rejected("the key leaves the store", where=key)
+        """The file of a key. The key's own parts are checked; the root, `runs` and a run's folder may be links that the
+        user made, but nothing inside a run's folder leads out of it."""
+        if name_fault(key):
+            raise Rejected("the key leaves the store or is no name", where=plain(key, longest=200, one_line=True))
+        path = self._root.joinpath(*key.split("/"))
+        outer = [self._root.joinpath(*path.relative_to(self._root).parts[:depth]) for depth in _MAY_BE_LINKS]
+        if leads_out(path, [folder for folder in outer if folder != path]):
+            raise Rejected("the key leaves the store by a link", where=key)
         return path
 
     def _ref(self, key: str) -> ArtifactRef:

@@ -35,6 +35,7 @@ from dataengine.runtime.parked import parked_events, replay
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
 from dataengine.runtime.worker import PARKED, Patience, Worker
+from dataengine.teachers.opened import OpenTeachers
 from dataengine.training.handler import Trainer
 from dataengine.wire.documents import AnalysisDoc, CheckpointDoc
 from dataengine.wire.events import decode, encode
@@ -102,8 +103,12 @@ async def turn(
             await begin(store, bus, run)
             for event in await parked_events(bus):
                 await replay(bus, ledger, event)
-            workers = _workers(store, bus, ledger, run, place, progress, replicas, threads)
-            return await _until_rested(bus, store, workers, run.run)
+            teachers = OpenTeachers(open_teacher)
+            workers = _workers(store, bus, ledger, run, place, progress, teachers, replicas, threads)
+            try:
+                return await _until_rested(bus, store, workers, run.run)
+            finally:
+                await teachers.close()
 
 
 async def begin(store: Store, bus: Bus, run: RunFile) -> None:
@@ -146,6 +151,7 @@ def _workers(
     run: RunFile,
     place: Home,
     progress: Progress,
+    teachers: OpenTeachers,
     replicas: int,
     threads: int | None,
 ) -> list[Worker]:
@@ -156,7 +162,7 @@ def _workers(
     evaluator = Evaluator(store, student, find_benchmark, progress)
     analyzer = AnalyzerHandler(store, code_version())
     source_of = cache(open_source)
-    generator = Generator(store, open_teacher, source_of, progress)
+    generator = Generator(store, teachers, source_of, progress)
     trainer = Trainer(store, jobs, source_of, progress, place.work)
     return [
         Worker("evaluator", bus, ledger, {"checkpoint-ready": evaluator.on_checkpoint_ready}),

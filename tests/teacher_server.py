@@ -30,7 +30,7 @@ def completion(content: str | None, **changes: Any) -> dict[str, Any]:
 @dataclass
 class TeacherServer:
     """Answers with `status`, `headers` and `body` (JSON unless it is text); hangs where `silent`, and trickles blanks
-    without an end where `trickling`."""
+    without an end where `trickling`; takes `delay` seconds for each answer. `connections` are those ever used."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -40,10 +40,14 @@ class TeacherServer:
     trickling: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    delay: float = 0.0
+    connections: set[object] = field(default_factory=set)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One completion."""
         self.asked.append(await request.json())
+        self.connections.add(request.transport)
+        await asyncio.sleep(self.delay)
         if request.headers.get("Authorization") != f"Bearer {KEY}":
             return web.json_response({"error": {"message": "no such key"}}, status=401)
         if self.silent:

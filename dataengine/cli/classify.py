@@ -55,12 +55,15 @@ async def _ask(section: TeacherSection, questions: list[Question], known: dict[s
     from dataengine.teachers.openai_compatible import OpenAITeacher  # a heavy library: only where a teacher is asked
 
     asked = OpenAITeacher.from_section(section)
-    with progress_bar("questions") as bar:
-        task = bar.add_task("questions", total=len(questions))
-        async for batch in types_by_teacher(questions, asked):
-            known.update(batch)
-            _write_whole(path, orjson.dumps(known, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-            bar.advance(task, len(batch))
+    try:
+        with progress_bar("questions") as bar:
+            task = bar.add_task("questions", total=len(questions))
+            async for batch in types_by_teacher(questions, asked):
+                known.update(batch)
+                _write_whole(path, orjson.dumps(known, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+                bar.advance(task, len(batch))
+    finally:
+        await asked.close()
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -55,7 +55,7 @@ def optimise(
     out.mkdir(parents=True, exist_ok=True)
     form, text = text_of(run.generation.prompt)
     optimiser = _optimiser(run, form, out, probe, StopRule(versions, patience))
-    history = asyncio.run(optimiser.search(text))
+    history = asyncio.run(_search(optimiser, text))
     chosen, test = adopted(history, alpha)
     file = write_outcome(out, form, history, chosen, test)
     if as_json:
@@ -65,6 +65,13 @@ def optimise(
         print(_conclusion(chosen, test, file))
     if chosen is None:
         raise typer.Exit(SHORT_OF_GOAL)
+
+
+async def _search(optimiser: Optimiser, text: str) -> list[Version | Refused]:
+    try:
+        return await optimiser.search(text)
+    finally:
+        await optimiser.teacher.close()
 
 
 def _optimiser(run: RunFile, form: str, out: Path, size: int, rule: StopRule) -> Optimiser:

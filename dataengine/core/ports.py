@@ -172,6 +172,9 @@ class Teacher(Protocol):
     async def write(self, request: TeacherRequest) -> TeacherReply:
         """The reply to one request."""
 
+    async def close(self) -> None:
+        """Give back what it holds (connections); it is not asked any more. Closing twice is closing once."""
+
 
 class PictureSource(Protocol):
     """A pool of pictures that are described. Raises InputError for broken files."""

@@ -106,6 +106,10 @@ class _Patient:
                 await self._wait(max(error.after, pause))
         return await self._teacher.write(request)
 
+    async def close(self) -> None:
+        """See `Teacher.close`."""
+        await self._teacher.close()
+
 
 async def _types_of_batch(texts: Sequence[str], teacher: Teacher, seed: int) -> tuple[str, ...]:
     for attempt in range(_TRIES):

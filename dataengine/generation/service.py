@@ -15,14 +15,15 @@ from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.runtime.metrics import MeteredTeacher
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.runtime.worker import Handler, Observer, Patience
+from dataengine.teachers.opened import OpenTeachers
 from dataengine.wire.documents import PartDoc
 
 
 def handlers_of(bench: Bench) -> Mapping[str, Handler]:
     """What the generator does with which topic; each finished task counts its samples by fate."""
-    generator = Generator(
-        bench.store, lambda section: _metered(bench, section), cache(open_source), bench.progress, SETTINGS
-    )
+    teachers = OpenTeachers(lambda section: _metered(bench, section))
+    bench.when_over(teachers.close)
+    generator = Generator(bench.store, teachers, cache(open_source), bench.progress, SETTINGS)
     on_task = generator.handlers["generation-task"]
 
     async def counted(event: Event) -> Sequence[Event]:

@@ -123,6 +123,10 @@ class MeteredTeacher:
         self._metrics.teacher_tokens.labels("completion").inc(reply.completion_tokens)
         return reply
 
+    async def close(self) -> None:
+        """See Teacher."""
+        await self._teacher.close()
+
 
 def all_of(*observers: Callable[[Moment], None]) -> Callable[[Moment], None]:
     """One observer that tells several."""

@@ -81,6 +81,10 @@ class OpenAITeacher:
             raise Retryable("the teacher does not answer in time", where=self._where) from error
         return self._reply(body)
 
+    async def close(self) -> None:
+        """See `Teacher.close`."""
+        await self._client.close()
+
     async def _ask(self, request: TeacherRequest) -> bytes:
         # the SDK hands on whatever a server sends as if it were a completion: the bytes are read here instead
         response = await self._client.chat.completions.with_raw_response.create(

@@ -21,3 +21,6 @@ class FakeTeacher:
         text = self._says(request)
         prompt = f"{request.system} {request.user}"
         return TeacherReply(text, len(prompt.split()), len(text.split()), self._model)
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -51,6 +51,12 @@ class TeacherContract:
         """Derived seeds are 64 bits wide, wider than some servers take."""
         assert (await teacher.write(replace(WRITE, seed=2**64 - 1))).text
 
+    async def test_closing_twice_is_closing_once(self, teacher: Teacher) -> None:
+        """Whoever opened it closes it, in the end."""
+        await teacher.write(WRITE)
+        await teacher.close()
+        await teacher.close()
+
     async def test_a_picture_may_be_shown(self, teacher: Teacher) -> None:
         """A teacher that cannot see passes over it."""
         assert (await teacher.write(replace(WRITE, picture=plain_picture(255, 0, 0)))).text

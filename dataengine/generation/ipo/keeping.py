@@ -44,6 +44,10 @@ class KeptTeacher:
                 out.write(json.dumps({"request": name, **asdict(self._replies[name])}) + "\n")
         return self._replies[name]
 
+    async def close(self) -> None:
+        """See `Teacher.close`."""
+        await self._teacher.close()
+
 
 def write_version(folder: Path, form: str, entry: Version | Refused) -> None:
     """A version's prompt as a file that a run file can name."""

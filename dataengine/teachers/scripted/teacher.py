@@ -38,6 +38,9 @@ class AnnotationTeacher:
         prompt = request.system + request.user
         return TeacherReply(text, len(prompt.split()), len(text.split()), MODEL)
 
+    async def close(self) -> None:
+        """Nothing is held."""
+
     def _reply(self, user: str, rng: random.Random, *, err: bool) -> str:
         told = read_request(user)
         if told.task == WRITE:

@@ -28,6 +28,8 @@ class Sorter:
         good = "\n".join(f"{i}. (9) Image scene" for i in range(1, count + 1))
         return TeacherReply("Sure!" if len(self.requests) <= self.bad else good, 1, 1, "sorter")
 
+    async def close(self) -> None: ...
+
 
 def questions(n: int) -> list[Question]:
     return [Question(str(i), "p", f"What\nis {i}?", "unclassified") for i in range(n)]

@@ -73,6 +73,8 @@ class CountingTeacher:
         self.requests.append(request)
         return TeacherReply(self._says(request), 10, 5, "fake")
 
+    async def close(self) -> None: ...
+
 
 class Shop:
     """A run whose base was evaluated, with one bad case per type and equal weights."""

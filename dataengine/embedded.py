@@ -29,13 +29,13 @@ from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import Evaluator
 from dataengine.generation.handler import Generator
 from dataengine.hosting.backends import child_jobs, open_teacher
+from dataengine.hosting.teachers import OpenTeachers
 from dataengine.inference.in_process import AnswersQuestions, InprocessStudent
 from dataengine.inference.settings import ServingSettings
 from dataengine.runtime.parked import parked_events, replay
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
 from dataengine.runtime.worker import PARKED, Patience, Worker
-from dataengine.teachers.opened import OpenTeachers
 from dataengine.training.handler import Trainer
 from dataengine.wire.documents import AnalysisDoc, CheckpointDoc
 from dataengine.wire.events import decode, encode

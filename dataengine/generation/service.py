@@ -12,10 +12,10 @@ from dataengine.generation.handler import Generator
 from dataengine.generation.settings import GeneratorSettings
 from dataengine.hosting.backends import open_teacher
 from dataengine.hosting.service import Bench, run_on_engines
+from dataengine.hosting.teachers import OpenTeachers
 from dataengine.runtime.metrics import MeteredTeacher
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.runtime.worker import Handler, Observer, Patience
-from dataengine.teachers.opened import OpenTeachers
 from dataengine.wire.documents import PartDoc
 
 

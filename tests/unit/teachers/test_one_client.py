@@ -10,9 +10,9 @@ from dataclasses import replace
 import pytest
 
 from dataengine.core.ports import Teacher, TeacherReply
+from dataengine.hosting.teachers import OpenTeachers
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.teachers.openai_compatible import OpenAITeacher
-from dataengine.teachers.opened import OpenTeachers
 from dataengine.testing.fake_teacher import FakeTeacher
 from dataengine.testing.teacher_contract import WRITE
 from tests.teacher_server import KEY, TeacherServer, serving

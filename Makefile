@@ -24,8 +24,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 demo: setup       ## Run the closed loop on the embedded default; again after an interruption: it goes on
-	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
-	@$(BIN)/dataengine run examples/scenes/run.yaml
+	@$(BIN)/dataengine demo examples/scenes
 
 up: setup         ## Start Kafka, MinIO, Triton and the local teacher on this machine
 	@$(BIN)/python -m deploy.local.machine up
@@ -34,11 +33,11 @@ down: setup       ## Stop them; what they hold stays in .servers
 	@$(BIN)/python -m deploy.local.machine down
 
 demo-cluster: setup  ## The demo on these servers, each service a process of its own
-	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
+	@test -f $(WORLD)/manifest.json || $(BIN)/python -m dataengine.demo.make_world --out $(WORLD) --seed 0
 	@$(BIN)/python -m deploy.local.demo examples/scenes/cluster.yaml
 
 cluster-up: setup    ## A real single-node Kubernetes with Kafka, MinIO and a teacher on it (root)
-	@test -f $(WORLD)/manifest.json || $(BIN)/python -m examples.scenes.make_world --out $(WORLD) --seed 0
+	@test -f $(WORLD)/manifest.json || $(BIN)/python -m dataengine.demo.make_world --out $(WORLD) --seed 0
 	@$(BIN)/python -m deploy.cluster up
 
 cluster-test: setup  ## Bring it up, turn the loop on it under faults, take it down

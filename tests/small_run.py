@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from examples.scenes.make_world import make
+from dataengine.demo.make_world import make
 
 BASE = Path(__file__).parents[1] / "examples" / "scenes" / "base"
 SIZES = {"base": 40, "pool": 120, "diagnose": 24, "report": 30}

@@ -10,6 +10,7 @@ import typer
 from dataengine.cli import data, parked, prompt, student
 from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
 from dataengine.cli.classify import classify
+from dataengine.cli.demo import demo
 from dataengine.cli.doctor import doctor, prepare
 from dataengine.cli.exits import FAILED, INTERRUPTED, WRONG_USAGE
 from dataengine.cli.experiment import experiment
@@ -31,6 +32,7 @@ app = typer.Typer(
     add_completion=False,
 )
 
+app.command()(demo)
 app.command()(run)
 app.command()(publish)
 for look in (status, history, lineage, report, export):

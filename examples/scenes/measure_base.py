@@ -22,15 +22,15 @@ import torch
 
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode
+from dataengine.demo.make_world import FIRST, PLACES, scenes_of
+from dataengine.demo.questions import QUESTION_TYPES, ask
+from dataengine.demo.write import Numbered
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.inference.engine import Engine
 from dataengine.student.registry import family
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord, read_records
 from dataengine.training.training import train
-from examples.scenes.make_world import FIRST, PLACES, scenes_of
-from examples.scenes.questions import QUESTION_TYPES, ask
-from examples.scenes.write import Numbered
 
 HERE = Path(__file__).parent
 FAMILY = "tiny-llava"

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dataengine.demo.base_pictures import base_pictures, base_scene
+from dataengine.demo.exposure import ANSWERING, SHARES
+from dataengine.demo.questions import QUESTION_TYPES
 from dataengine.student.tiny_llava import TinyLlava, build_model, build_tokenizer
-from examples.scenes.base_pictures import base_pictures, base_scene
-from examples.scenes.exposure import ANSWERING, SHARES
-from examples.scenes.questions import QUESTION_TYPES
 from examples.scenes.train_language import Stage, World, by_likelihood, train
 from examples.scenes.train_tower import labels, to_pixels, train_tower
 from examples.scenes.words import words

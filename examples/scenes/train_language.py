@@ -13,11 +13,11 @@ from pathlib import Path
 import torch
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
+from dataengine.demo.base_pictures import base_scene
+from dataengine.demo.facts import turn
+from dataengine.demo.questions import QUESTION_TYPES, SceneQuestion, ask
 from dataengine.student.encoding import IGNORED, encode, mean_answer_loss, padded
 from dataengine.student.family import Family, embed, token_id
-from examples.scenes.base_pictures import base_scene
-from examples.scenes.facts import turn
-from examples.scenes.questions import QUESTION_TYPES, SceneQuestion, ask
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import LlavaForConditionalGeneration
 
-from examples.scenes.scene import ACTIVITIES, COLORS, KINDS, PERSONS, PLACES, SIGN_WORDS, WEATHERS, Scene
+from dataengine.demo.scene import ACTIVITIES, COLORS, KINDS, PERSONS, PLACES, SIGN_WORDS, WEATHERS, Scene
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from examples.scenes.questions import FINDS, NEEDS, NUMBERS, RELATIONS
-from examples.scenes.scene import ACTIVITIES, CELLS, COLORS, KINDS, PERSONS, PLACES, SIGN_WORDS, WEATHERS
+from dataengine.demo.questions import FINDS, NEEDS, NUMBERS, RELATIONS
+from dataengine.demo.scene import ACTIVITIES, CELLS, COLORS, KINDS, PERSONS, PLACES, SIGN_WORDS, WEATHERS
 
 COMMON = """
 a about above after all an and answer any are as assistant at background based be been before behind below beside

@@ -9,11 +9,11 @@ from collections.abc import Callable
 import pytest
 from PIL import ImageChops
 
-from examples.scenes import facts
-from examples.scenes.draw import draw
-from examples.scenes.exposure import SHARES
-from examples.scenes.questions import FINDS, NEEDS, NUMBERS, QUESTION_TYPES, ask, relation
-from examples.scenes.scene import CELL, CELLS, COLORS, PERSONS, SIDE, Scene, sample
+from dataengine.demo import facts
+from dataengine.demo.draw import draw
+from dataengine.demo.exposure import SHARES
+from dataengine.demo.questions import FINDS, NEEDS, NUMBERS, QUESTION_TYPES, ask, relation
+from dataengine.demo.scene import CELL, CELLS, COLORS, PERSONS, SIDE, Scene, sample
 
 Told = list[tuple[str, int]]
 """Region phrases and the cell of each box's center: all that a reader of the annotations knows."""

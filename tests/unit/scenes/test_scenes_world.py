@@ -12,11 +12,11 @@ from PIL import Image
 
 from dataengine.core.questions import AnswerMode
 from dataengine.data.visual_genome import VisualGenome
+from dataengine.demo.make_world import FIRST, make, questions_about, scenes_of
+from dataengine.demo.questions import QUESTION_TYPES
+from dataengine.demo.scene import SIDE
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.training.records import read_records
-from examples.scenes.make_world import FIRST, make, questions_about, scenes_of
-from examples.scenes.questions import QUESTION_TYPES
-from examples.scenes.scene import SIDE
 
 SIZES = {"base": 12, "pool": 15, "diagnose": 40, "report": 30}
 SEED = 7

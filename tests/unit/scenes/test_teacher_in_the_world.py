@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 
 from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.demo import questions as world
+from dataengine.demo.scene import SIDE, Scene, sample
 from dataengine.generation.parsing import Draft
 from dataengine.wire.documents import BadCase
-from examples.scenes import questions as world
-from examples.scenes.scene import SIDE, Scene, sample
 from tests.unit.teachers.teaching import ask, verified
 
 ASKED_FOR = 400

@@ -1,4 +1,4 @@
-"""Make the world: `python -m examples.scenes.make_world --out examples/scenes/world --seed 0`.
+"""Make the world: `python -m dataengine.demo.make_world --out DIR --seed 0`.
 
 Writes `pool/` (Visual Genome), `diagnose/` and `report/` (SEED-Bench), `base/replay.jsonl` (LLaVA records for replay),
 and `manifest.json` last. Drawing goes on where it was interrupted. The same arguments give the same files.
@@ -14,14 +14,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from examples.scenes import facts
-from examples.scenes.base_pictures import base_scene
-from examples.scenes.draw import draw
-from examples.scenes.exposure import SHARES
-from examples.scenes.facts import Turn
-from examples.scenes.questions import SceneQuestion, ask
-from examples.scenes.scene import Scene, sample
-from examples.scenes.write import Numbered, shuffled_types, write_replay, write_seed_bench, write_visual_genome
+from dataengine.demo import facts
+from dataengine.demo.base_pictures import base_scene
+from dataengine.demo.draw import draw
+from dataengine.demo.exposure import SHARES
+from dataengine.demo.facts import Turn
+from dataengine.demo.questions import SceneQuestion, ask
+from dataengine.demo.scene import Scene, sample
+from dataengine.demo.write import Numbered, shuffled_types, write_replay, write_seed_bench, write_visual_genome
 
 FIRST = {"base": 0, "pool": 1_000_000, "diagnose": 2_000_000, "report": 3_000_000}
 """Each split's first picture id: ids of different splits never meet."""
@@ -31,6 +31,8 @@ PLACES = {
     "diagnose": "diagnose/SEED-Bench-image",
     "report": "report/SEED-Bench-image",
 }
+SIZES = {"base": 1000, "pool": 3000, "diagnose": 360, "report": 480}
+"""How many pictures of each split the demo has: for replay, to write questions about, to steer, to report."""
 _QUESTIONS_PER_PICTURE = 3
 
 
@@ -107,10 +109,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--base", type=int, default=1000, help="pictures for replay")
-    parser.add_argument("--pool", type=int, default=3000, help="pictures to write questions about")
-    parser.add_argument("--diagnose", type=int, default=360, help="pictures of the diagnose split")
-    parser.add_argument("--report", type=int, default=480, help="pictures of the report split")
+    parser.add_argument("--base", type=int, default=SIZES["base"], help="pictures for replay")
+    parser.add_argument("--pool", type=int, default=SIZES["pool"], help="pictures to write questions about")
+    parser.add_argument("--diagnose", type=int, default=SIZES["diagnose"], help="pictures of the diagnose split")
+    parser.add_argument("--report", type=int, default=SIZES["report"], help="pictures of the report split")
     given = parser.parse_args()
     make(given.out, given.seed, {split: getattr(given, split) for split in FIRST})
 

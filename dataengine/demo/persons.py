@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from examples.scenes.pen import INK, Color, Pen
-from examples.scenes.sprites import BROWN, GRAY
+from dataengine.demo.pen import INK, Color, Pen
+from dataengine.demo.sprites import BROWN, GRAY
 
 SKIN: Color = (245, 200, 160)
 PINK: Color = (255, 105, 170)

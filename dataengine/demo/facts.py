@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from examples.scenes.questions import ask, relation
-from examples.scenes.scene import CELLS, KINDS, PLACE_PHRASES, Scene
+from dataengine.demo.questions import ask, relation
+from dataengine.demo.scene import CELLS, KINDS, PLACE_PHRASES, Scene
 
 LETTER_SUFFIX = "Answer with the option's letter from the given choices directly."
 

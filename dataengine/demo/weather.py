@@ -6,7 +6,7 @@ import random
 
 from PIL import Image, ImageDraw
 
-from examples.scenes.scene import SIDE
+from dataengine.demo.scene import SIDE
 
 
 def light(picture: Image.Image, weather: str, rng: random.Random) -> Image.Image:

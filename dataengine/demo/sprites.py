@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from examples.scenes.pen import INK, Color, Pen
+from dataengine.demo.pen import INK, Color, Pen
 
 BROWN: Color = (120, 75, 35)
 GRAY: Color = (120, 120, 125)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from examples.scenes.draw import draw
-from examples.scenes.scene import Scene, sample
+from dataengine.demo.draw import draw
+from dataengine.demo.scene import Scene, sample
 
 CHUNK = 1000
 SIDE = 96

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from examples.scenes.scene import (
+from dataengine.demo.scene import (
     ACTIVITIES,
     CELLS,
     COLORS,

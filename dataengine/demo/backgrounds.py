@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from PIL import Image, ImageDraw
 
-from examples.scenes.scene import SIDE
+from dataengine.demo.scene import SIDE
 
 SKY = (150, 205, 245)
 Draw = ImageDraw.ImageDraw

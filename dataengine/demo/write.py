@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from examples.scenes.facts import Turn
-from examples.scenes.questions import QUESTION_TYPES, SceneQuestion, relation
-from examples.scenes.scene import COLORS, PLACE_PHRASES, SIDE, Scene, Thing
+from dataengine.demo.facts import Turn
+from dataengine.demo.questions import QUESTION_TYPES, SceneQuestion, relation
+from dataengine.demo.scene import COLORS, PLACE_PHRASES, SIDE, Scene, Thing
 
 Numbered = tuple[int, Scene]
 """A picture's id and its scene."""

@@ -7,12 +7,12 @@ from functools import lru_cache
 
 from PIL import Image, ImageDraw
 
-from examples.scenes.backgrounds import background
-from examples.scenes.pen import PAINT, Pen
-from examples.scenes.persons import person
-from examples.scenes.scene import PERSONS, SIDE, Scene
-from examples.scenes.sprites import DRAW, sign
-from examples.scenes.weather import cover, light
+from dataengine.demo.backgrounds import background
+from dataengine.demo.pen import PAINT, Pen
+from dataengine.demo.persons import person
+from dataengine.demo.scene import PERSONS, SIDE, Scene
+from dataengine.demo.sprites import DRAW, sign
+from dataengine.demo.weather import cover, light
 
 
 def draw(scene: Scene) -> Image.Image:

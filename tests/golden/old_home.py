@@ -8,7 +8,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from examples.scenes.make_world import make
+from dataengine.demo.make_world import make
 from tests.small_run import BASE
 
 LEFT_BEHIND = Path(__file__).parent / "old_run"

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from dataengine.backends.kafka.topics import TASK_PARTITIONS
 from tests.chaos.cluster import Cluster
-from tests.chaos.in_turn import InTurn, once, told
-from tests.chaos.strangers import messages_of
+from tests.chaos.foreign_messages import messages_of
+from tests.chaos.staged_faults import StagedFaults, once, told
 from tests.small_run import make_world, run_file
 
 PART = 5
@@ -53,7 +53,7 @@ class Bench:
                 self.cluster.add("generator", number).start(timeout=120)
             all_there.append(time.time())
 
-        seconds = self.seconds(run, 1, InTurn(once(told(self.cluster, run, "generation-done"), join)))
+        seconds = self.seconds(run, 1, StagedFaults(once(told(self.cluster, run, "generation-done"), join)))
         begin, end = min(self.times(run, "generation-task")), min(self.times(run, "data-ready"))
         done = self.times(run, "generation-done")
         before = [at for at in done if at <= all_there[0]]

@@ -2,7 +2,7 @@
 
 It answers chat completions as the annotations teacher answers in-process, from the prompt and its seed alone, so that
 the same run writes the same data here and there. `--latency` makes it as slow as a language model would be, `--failing`
-lets it answer a share of the requests with 429 or 500, and moods (see `teacher_moods`) are set while it runs.
+lets it answer a share of the requests with 429 or 500, and faults (see `teacher_faults`) are set while it runs.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from dataengine.core.errors import Rejected
 from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from deploy.local.server import Server, listens
-from deploy.local.teacher_moods import PATH as MOODS_PATH
-from deploy.local.teacher_moods import MoodName, Moods, read_moods
+from deploy.local.teacher_faults import PATH as FAULTS_PATH
+from deploy.local.teacher_faults import FaultName, TeacherFaults, read_faults
 
 PATH = "/v1/chat/completions"
 
@@ -31,12 +31,12 @@ PATH = "/v1/chat/completions"
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """How the server answers: after `latency` seconds, a share `failing` of the requests with an error, and as long as
-    it has moods according to them."""
+    `faults` are left with those."""
 
     teacher: AnnotationTeacher
     latency: float = 0.0
     failing: float = 0.0
-    moods: Moods = field(default_factory=Moods)
+    faults: TeacherFaults = field(default_factory=TeacherFaults)
 
 
 def request_of(body: dict[str, Any]) -> TeacherRequest:
@@ -84,18 +84,18 @@ class _Handler(BaseHTTPRequestHandler):
     chance: random.Random
 
     def do_GET(self) -> None:
-        """Readiness, and moods."""
-        if self.path == MOODS_PATH:
-            return self._say(200, self.behaviour.moods.as_json())
+        """Readiness, and faults."""
+        if self.path == FAULTS_PATH:
+            return self._say(200, self.behaviour.faults.as_json())
         return self._say(200, {"object": "list", "data": [{"id": "annotations", "object": "model"}]})
 
     def do_PUT(self) -> None:
-        """Moods."""
+        """Set faults."""
         try:
-            self.behaviour.moods.set(read_moods(self._body()))
+            self.behaviour.faults.set(read_faults(self._body()))
         except (ValueError, TypeError) as error:
             return self._say(400, {"error": {"message": str(error)}})
-        return self._say(200, self.behaviour.moods.as_json())
+        return self._say(200, self.behaviour.faults.as_json())
 
     def do_POST(self) -> None:
         """One chat completion."""
@@ -103,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != PATH:
             return self._say(404, {"error": {"message": f"no such path: {self.path}"}})
         time.sleep(behaviour.latency)
-        mood = behaviour.moods.next()
+        fault = behaviour.faults.next()
         if self.chance.random() < behaviour.failing:
             return self._say(self.chance.choice((429, 500, 503)), {"error": {"message": "come again"}})
         try:
@@ -112,20 +112,20 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, KeyError, TypeError, Rejected) as error:
             return self._say(400, {"error": {"message": str(error)}})
         answer = completion(reply, str(body.get("model", "")))
-        return self._say(200, answer) if mood is None else self._misbehave(mood, answer)
+        return self._say(200, answer) if fault is None else self._misbehave(fault, answer)
 
     def log_message(self, format: str, *args: object) -> None:
         """Silence: a line per request is of use to nobody."""
 
-    def _misbehave(self, mood: MoodName, answer: dict[str, Any]) -> None:
-        if mood == "silent":
+    def _misbehave(self, fault: FaultName, answer: dict[str, Any]) -> None:
+        if fault == "silent":
             self.close_connection = True
-        elif mood in ("busy", "broken"):
-            self._say(429 if mood == "busy" else 500, {"error": {"message": f"the teacher is {mood}"}})
+        elif fault in ("busy", "broken"):
+            self._say(429 if fault == "busy" else 500, {"error": {"message": f"the teacher is {fault}"}})
         else:
             whole = json.dumps(answer).encode()
             said = {"nonsense": b"<html><body>It works!</body></html>", "torn": whole[: len(whole) // 2]}
-            self._send(200, said.get(mood, b""))
+            self._send(200, said.get(fault, b""))
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length", 0)))

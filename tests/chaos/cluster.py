@@ -20,7 +20,7 @@ from dataengine.core.errors import DataEngineError
 from deploy.local import kafka, minio, teacher, triton
 from deploy.local.server import DidNotStartError, Server, free_port
 from deploy.local.services import NAMES, service
-from tests.chaos.watched import CLOCK
+from tests.chaos.recorded_service import CLOCK
 
 PATIENCE_SECONDS = 240.0
 
@@ -79,7 +79,7 @@ class Cluster:
 
     def add(self, name: str, number: int = 0, module: tuple[str, ...] = ()) -> Server:
         """One more service, not started yet; `module` is what python runs instead of the watched service."""
-        own = module or ("tests.chaos.watched", name, str(self.seen(f"{name}-{number}")))
+        own = module or ("tests.chaos.recorded_service", name, str(self.seen(f"{name}-{number}")))
         one = service(name, self.work, self.environment, number, own)
         one.log = self.logs / f"{one.name}.log"
         self.services[one.name] = one

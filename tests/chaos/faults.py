@@ -14,10 +14,10 @@ from dataengine.core.events import TOPICS
 from dataengine.core.ports import Message
 from deploy.local import triton
 from deploy.local.server import Server
-from deploy.local.teacher_moods import NAMES, Mood, set_moods
+from deploy.local.teacher_faults import NAMES, TeacherFault, set_faults
 from tests.chaos.cluster import Cluster
 from tests.chaos.disks import SmallDisk
-from tests.chaos.strangers import NOBODY, marked, messages_of, newer, no_events, publish
+from tests.chaos.foreign_messages import NOBODY, marked, messages_of, newer, no_events, publish
 
 
 @dataclass(slots=True)
@@ -126,11 +126,11 @@ def _kill_brokers(most: bool) -> Callable[[Chaos, random.Random], None]:
     return fault
 
 
-def _turn_moody(chaos: Chaos, rng: random.Random) -> None:
-    moods = [Mood(rng.choice([name for name in NAMES if name != "held"]), rng.randint(1, 8)) for _ in range(3)]
-    chaos.history[-1] += f": {', '.join(mood.name for mood in moods)}"
+def _make_the_teacher_fail(chaos: Chaos, rng: random.Random) -> None:
+    faults = [TeacherFault(rng.choice([name for name in NAMES if name != "held"]), rng.randint(1, 8)) for _ in range(3)]
+    chaos.history[-1] += f": {', '.join(fault.name for fault in faults)}"
     try:
-        set_moods(chaos.cluster.teacher.address, *moods)
+        set_faults(chaos.cluster.teacher.address, *faults)
     except OSError as error:
         chaos.history[-1] += f" (could not: {error})"
     chaos.later(rng.uniform(2, 10), "the teacher is well", lambda: _set_well(chaos))
@@ -138,7 +138,7 @@ def _turn_moody(chaos: Chaos, rng: random.Random) -> None:
 
 def _set_well(chaos: Chaos) -> None:
     with suppress(OSError):  # it is away: when it comes back it is well
-        set_moods(chaos.cluster.teacher.address)
+        set_faults(chaos.cluster.teacher.address)
 
 
 def _replica_for_a_while(chaos: Chaos, rng: random.Random) -> None:
@@ -207,7 +207,7 @@ FAULTS: Mapping[str, Callable[[Chaos, random.Random], None]] = {
     "freeze MinIO": _freeze(lambda cluster: cluster.minio),
     "kill -9 Triton": _kill(lambda cluster: cluster.triton),
     "kill -9 the teacher": _kill(lambda cluster: cluster.teacher),
-    "a moody teacher": _turn_moody,
+    "a failing teacher": _make_the_teacher_fail,
     "events again": _again(marked),
     "events of a newer schema": _again(newer),
     "no events": _no_events,

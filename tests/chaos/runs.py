@@ -18,7 +18,7 @@ from dataengine.core.events import TOPICS
 from dataengine.core.ports import Store
 from dataengine.hosting.backends import open_store
 from tests.chaos.cluster import Cluster, numbers
-from tests.chaos.strangers import STRANGER, messages_of
+from tests.chaos.foreign_messages import FOREIGN, messages_of
 from tests.small_run import run_file
 
 _DIGEST = re.compile(r"\.[0-9a-f]{16}(?=\.)")
@@ -77,7 +77,7 @@ def check_invariants(cluster: Cluster, run: str) -> None:
     """
     said: dict[tuple[str, str], set[bytes]] = {}
     for message in messages_of(cluster.environment, TOPICS):
-        if message.key.split("/")[0] == run and STRANGER not in message.headers:
+        if message.key.split("/")[0] == run and FOREIGN not in message.headers:
             said.setdefault((message.topic, message.headers["ce_id"]), set()).add(message.value)
     torn = {event: len(values) for event, values in said.items() if len(values) > 1}
     assert not torn, f"events that were published with different contents: {torn}"

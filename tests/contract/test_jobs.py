@@ -11,7 +11,7 @@ from dataengine.core.ports import JobResult, JobRunner, JobSpec
 from dataengine.testing.fake_jobs import FakeJobs, FakeJobsMemory
 from dataengine.testing.job_contract import JobContract, MakeJobs
 from dataengine.testing.scripted_job import act
-from dataengine.testing.silence import Silence
+from dataengine.testing.silent_progress import SilentProgress
 
 
 async def scripted(spec: JobSpec) -> JobResult:
@@ -41,4 +41,4 @@ class TestSubprocessJobs(JobContract):
 async def test_a_command_that_is_not_there_is_rejected(tmp_path: Path) -> None:
     folder = tmp_path / "job"
     with pytest.raises(Rejected, match="no command"):
-        await SubprocessJobs(["no-such-command"], 10).run(JobSpec("job", b"{}", folder), Silence(), "r", 1)
+        await SubprocessJobs(["no-such-command"], 10).run(JobSpec("job", b"{}", folder), SilentProgress(), "r", 1)

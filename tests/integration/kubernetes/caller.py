@@ -11,7 +11,7 @@ from dataengine.backends.kubernetes.jobs import KubernetesJobs
 from dataengine.backends.kubernetes.pool import KubernetesPool
 from dataengine.core.ports import JobSpec
 from dataengine.runtime.environment import read_settings
-from dataengine.testing.silence import Silence
+from dataengine.testing.silent_progress import SilentProgress
 from tests.integration.kubernetes.cluster import RHYTHM, ScriptParcels
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     store = DirectoryStore(store_folder)
     jobs = KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig), pool, store, ScriptParcels(store), RHYTHM)
     spec = JobSpec(folder.name, (folder.parent / "document").read_bytes(), folder)
-    asyncio.run(jobs.run(spec, Silence(), "r", 1))
+    asyncio.run(jobs.run(spec, SilentProgress(), "r", 1))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from dataengine.core.errors import ConfigurationError, Retryable
 from dataengine.core.ports import JobResult, JobSpec
 from dataengine.testing.job_contract import ProgressLog, until
 from dataengine.testing.scripted_job import began, release, script
-from dataengine.testing.silence import Silence
+from dataengine.testing.silent_progress import SilentProgress
 from deploy.local.kubernetes import write_kubeconfig
 from tests.integration.kubernetes.cluster import RHYTHM, ROOT, SCRIPTED, Place, ScriptParcels, as_environment
 
@@ -39,7 +39,7 @@ def spec(tmp_path: Path, world: Path) -> JobSpec:
 
 
 def ask(jobs: KubernetesJobs, spec: JobSpec) -> "asyncio.Task[JobResult]":
-    return asyncio.create_task(jobs.run(spec, Silence(), "r", 1))
+    return asyncio.create_task(jobs.run(spec, SilentProgress(), "r", 1))
 
 
 async def test_a_killed_container_is_replaced(place: Place, spec: JobSpec, world: Path) -> None:

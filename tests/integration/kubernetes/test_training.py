@@ -12,15 +12,15 @@ from dataengine.core.events import CheckpointReady, DataReady
 from dataengine.core.ports import JobResult, JobSpec
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.job_contract import ProgressLog, until
-from dataengine.testing.silence import Silence
+from dataengine.testing.silent_progress import SilentProgress
 from dataengine.training.handler import Trainer
 from dataengine.training.parcel import TrainingParcels
 from dataengine.wire.documents import CheckpointDoc, DatasetDoc
 from dataengine.wire.samples import encode_samples
 from deploy.local.server import free_port
 from tests.integration.kubernetes.cluster import Place
-from tests.unit.training.lessons_elsewhere import RUN, Lesson, here, out_of, weights
-from tests.unit.training.shop import Pool, sample
+from tests.unit.training.harness import Pool, sample
+from tests.unit.training.remote_training import RUN, SmallJob, here, out_of, weights
 
 pytestmark = [pytest.mark.integration]
 TRAINING_BEGINS = 240.0
@@ -29,8 +29,8 @@ TRAINING = ("dataengine.training.job", "--parcel")
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
-    return Lesson.write(tmp_path_factory.mktemp("lesson"))
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> SmallJob:
+    return SmallJob.write(tmp_path_factory.mktemp("lesson"))
 
 
 async def train(place: Place, spec: JobSpec, log: ProgressLog, **settings: Any) -> JobResult:
@@ -39,7 +39,7 @@ async def train(place: Place, spec: JobSpec, log: ProgressLog, **settings: Any) 
 
 
 async def test_evicted_and_then_killed_it_goes_on_in_other_pods_and_ends_with_the_same_weights(
-    place: Place, lesson: Lesson
+    place: Place, lesson: SmallJob
 ) -> None:
     whole = here(lesson.spec("whole", epochs=60))
     spec, log = lesson.spec("killed", epochs=60), ProgressLog()
@@ -61,14 +61,14 @@ async def test_evicted_and_then_killed_it_goes_on_in_other_pods_and_ends_with_th
     assert log.reports[-1] == (RUN, 1, "training", metrics["steps"], metrics["steps"])
 
 
-async def test_a_wrong_recipe_fails_at_once_with_the_jobs_own_words(place: Place, lesson: Lesson) -> None:
+async def test_a_wrong_recipe_fails_at_once_with_the_jobs_own_words(place: Place, lesson: SmallJob) -> None:
     result = await train(place, lesson.spec("wrong", rank=0), ProgressLog())
     assert result.exit_code == 2
     assert "recipe.rank" in result.log_tail
     assert len(place.pods()) == 1
 
 
-async def test_two_machines_train_together_and_the_first_keeps_the_result(place: Place, lesson: Lesson) -> None:
+async def test_two_machines_train_together_and_the_first_keeps_the_result(place: Place, lesson: SmallJob) -> None:
     spec, log = lesson.spec("two", epochs=6), ProgressLog()
     # on a process node no name of a Pod can be looked up, but all Pods have one address
     env = {**place.pool(TRAINING).env, "DATAENGINE_JOB_MEET": f"127.0.0.1:{free_port()}"}
@@ -79,7 +79,7 @@ async def test_two_machines_train_together_and_the_first_keeps_the_result(place:
     assert metrics["steps"] == 6 * 2  # 15 records in batches of 4 on each of two
 
 
-async def test_the_trainer_does_not_know_where_it_trains(place: Place, lesson: Lesson, tmp_path: Path) -> None:
+async def test_the_trainer_does_not_know_where_it_trains(place: Place, lesson: SmallJob, tmp_path: Path) -> None:
     store, base = place.store, lesson.home / "base"
     sections = {
         "run": RUN,
@@ -99,7 +99,7 @@ async def test_the_trainer_does_not_know_where_it_trains(place: Place, lesson: L
     )  # fmt: skip
     event = DataReady(RUN, config, 1, store.claim("runs/r/rounds/01/dataset.json", dataset.encode()), start)
     jobs = place.jobs(TrainingParcels(store), TRAINING)
-    trainer = Trainer(store, jobs, lambda name, path: Pool(), Silence(), tmp_path / "work")
+    trainer = Trainer(store, jobs, lambda name, path: Pool(), SilentProgress(), tmp_path / "work")
     (following,) = await trainer.on_data_ready(event)
     assert isinstance(following, CheckpointReady)
     checkpoint = CheckpointDoc.load(store, following.checkpoint)

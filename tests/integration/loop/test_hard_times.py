@@ -8,8 +8,8 @@ import pytest
 
 from tests.chaos.cluster import Cluster
 from tests.chaos.disks import SmallDisk
-from tests.chaos.in_turn import InTurn, Logs, once, told
 from tests.chaos.runs import Outcome, check_invariants, outcome_of
+from tests.chaos.staged_faults import Logs, StagedFaults, once, told
 from tests.integration.loop.conftest import begin, training_child
 
 pytestmark = [
@@ -38,7 +38,7 @@ def test_with_disks_that_are_full_for_a_while_a_run_ends_as_if_they_had_not_been
         os.kill(child, signal.SIGCONT)
         return True
 
-    faults = InTurn(
+    faults = StagedFaults(
         once(told(cluster, "full", "generation-task"), stores.fill),
         once(logs.say("the server's disk is full"), stores.make_room),
         once(told(cluster, "full", "generation-done"), services.fill),
@@ -73,7 +73,7 @@ def test_when_brokers_die_and_clocks_jump_a_run_ends_as_if_they_had_not(
             cluster.set_clock(service, seconds)
 
     everybody = tuple(cluster.services)
-    faults = InTurn(
+    faults = StagedFaults(
         once(told(cluster, "hard", "checkpoint-ready"), lambda: kill(0, 1)),
         once(logs.say("the bus cannot be reached"), cluster.start_brokers),
         once(told(cluster, "hard", "weakness-report"), lambda: put_clock(3600, "generator-0")),

@@ -28,7 +28,7 @@ def test_killed_once_at_every_step_of_every_topic_the_services_end_with_the_embe
     memories = {name: tmp_path / f"{name}.json" for name in NAMES}
     for name in NAMES:
         cluster.services.pop(f"{name}-0").stop()
-        cluster.add(name, 0, ("tests.chaos.mortal", name, str(memories[name])))
+        cluster.add(name, 0, ("tests.chaos.kill_points", name, str(memories[name])))
     begin(cluster, tmp_path, world, "mortal")
     told = cluster.until_rested("mortal")
     died = {place for memory in memories.values() for place in json.loads(memory.read_text())["died"]}

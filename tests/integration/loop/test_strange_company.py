@@ -1,4 +1,4 @@
-"""A run whose teacher has moods, whose topics others write on, and whose replicas come and go in the middle of work."""
+"""A run whose teacher fails, whose topics others write on, and whose replicas come and go in the middle of work."""
 
 import asyncio
 import os
@@ -13,12 +13,21 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from dataengine.core.events import READS
 from dataengine.hosting.backends import open_bus
-from deploy.local.teacher_moods import Mood, moods_of, set_moods
+from deploy.local.teacher_faults import TeacherFault, faults_of, set_faults
 from tests.chaos.cluster import PATIENCE_SECONDS, Cluster
-from tests.chaos.in_turn import InTurn
+from tests.chaos.foreign_messages import (
+    HANDLED,
+    NOBODY,
+    marked,
+    messages_of,
+    newer,
+    no_events,
+    publish,
+    publish_oversized,
+)
+from tests.chaos.recorded_service import steps_of, times_handled
 from tests.chaos.runs import Outcome, check_invariants, outcome_of
-from tests.chaos.strangers import HANDLED, NOBODY, marked, messages_of, newer, no_events, publish, publish_oversized
-from tests.chaos.watched import steps_of, times_handled
+from tests.chaos.staged_faults import StagedFaults
 from tests.integration.loop.conftest import begin, training_child
 
 pytestmark = [
@@ -27,7 +36,7 @@ pytestmark = [
     pytest.mark.timeout(1200),
 ]
 RUN = "crowd"
-MOODS = [Mood(name, 6) for name in ("busy", "broken", "nonsense", "torn", "empty")]
+FAULTS = [TeacherFault(name, 6) for name in ("busy", "broken", "nonsense", "torn", "empty")]
 
 
 def members(cluster: Cluster, group: str) -> int:
@@ -66,8 +75,8 @@ class Company:
     frozen: int | None = None
 
     def join_at_work(self) -> bool:
-        """A second generator, once the moods are over and the first one's requests are held."""
-        left = moods_of(self.cluster.teacher.address)
+        """A second generator, once the faults are over and the first one's requests are held."""
+        left = faults_of(self.cluster.teacher.address)
         if not left["waiting"] or left["left"][0][0] != "held":
             return False
         self.cluster.add("generator", 1).start(timeout=120)
@@ -76,7 +85,7 @@ class Company:
     def let_go(self) -> bool:
         if members(self.cluster, "generator") < 2:
             return False
-        set_moods(self.cluster.teacher.address)
+        set_faults(self.cluster.teacher.address)
         return True
 
     def disturb(self) -> bool:
@@ -113,10 +122,10 @@ def turned(cluster: Cluster, world: Path, tmp_path_factory: pytest.TempPathFacto
     """The run, turned to its end."""
     cluster.set_out(generators=1)
     cluster.start_services()
-    set_moods(cluster.teacher.address, *MOODS, Mood("silent", 2), Mood("held", 10_000))
+    set_faults(cluster.teacher.address, *FAULTS, TeacherFault("silent", 2), TeacherFault("held", 10_000))
     begin(cluster, tmp_path_factory.mktemp("run"), world, RUN, teacher_timeout=5.0)
     company = Company(cluster)
-    steps = InTurn(company.join_at_work, company.let_go, company.disturb, company.leave_again, company.go_on)
+    steps = StagedFaults(company.join_at_work, company.let_go, company.disturb, company.leave_again, company.go_on)
     told = cluster.until_rested(RUN, steps)
     assert not steps.left, "the run ended before all had happened"
     once_more = [m for m in messages_of(cluster.environment, HANDLED) if m.key.split("/")[0] == RUN]

@@ -12,14 +12,14 @@ from dataengine.backends.minio.store import MinioStore
 from dataengine.core.artifacts import RunKeys
 from dataengine.report.reading import read_run
 from dataengine.runtime.garbage import carry_out, plan_sweep
-from dataengine.testing.made_up_run import make_up_run
+from dataengine.testing.synthetic_run import make_synthetic_run
 
 pytestmark = [pytest.mark.integration]
 DAY = 86_400.0
 
 
 def test_what_no_manifest_names_goes_and_the_run_reads_as_before(store: MinioStore) -> None:
-    make_up_run(store, "made-up")
+    make_synthetic_run(store, "made-up")
     before = read_run(store, "made-up")
     keys = RunKeys("made-up")
     lost = store.put(keys.round(1, "adapter/lost.bin"), b"lost")

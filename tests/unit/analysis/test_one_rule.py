@@ -26,7 +26,7 @@ from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.judging import judge_of
 from dataengine.evaluation.scores import rule_of, with_units
 from dataengine.wire.documents import AnalysisDoc, Prediction
-from tests.unit.analysis.made_up import MadeUpRun
+from tests.unit.analysis.synthetic_run import SyntheticRun
 
 ALPHA = 0.05
 WORTH = {"red": 1.0, "pink": 0.6, "rose": 0.3, "blue": 0.0}
@@ -82,7 +82,7 @@ def _verdicts(folder: Path, asked: Sequence[Asked], scorer: str) -> Verdicts:
         file.write_text("".join(json.dumps(row) + "\n" for row in given))
     predictions = ["--predictions", str(files[0]), "--predictions", str(files[1])]
     printed = CliRunner().invoke(app, ["compare", str(own), *predictions, "--json"], catch_exceptions=False)
-    run = MadeUpRun(settings={"analysis": {"guard": "all", "alpha": ALPHA}})
+    run = SyntheticRun(settings={"analysis": {"guard": "all", "alpha": ALPHA}})
     for number, side in enumerate(sides):
         scored = in_the_loop(own, side)
         event = run.publish(number, [wrong_somewhere(), *scored], scored)

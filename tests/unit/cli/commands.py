@@ -10,7 +10,7 @@ import pytest
 
 from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.main import main
-from dataengine.testing.made_up_run import make_up_run
+from dataengine.testing.synthetic_run import make_synthetic_run
 
 RUN = "made-up"
 
@@ -40,5 +40,5 @@ class CommandLine:
 
 
 def home_with_a_run(home: Path, until: tuple[int, str] = (3, "analysis"), run: str = RUN) -> Path:
-    make_up_run(DirectoryStore(home), run, until=until)
+    make_synthetic_run(DirectoryStore(home), run, until=until)
     return home

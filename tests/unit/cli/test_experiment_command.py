@@ -13,7 +13,7 @@ from dataengine.cli.exits import SHORT_OF_GOAL
 from dataengine.cli.experiment import experiment
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
-from tests.unit.analysis.made_up import MadeUpRun
+from tests.unit.analysis.synthetic_run import SyntheticRun
 from tests.unit.experiment.test_design import EXPERIMENT, RUN
 
 APP = typer.Typer()
@@ -28,11 +28,11 @@ def write_complete_cells(home: Path, gain: int, uniform: int) -> Path:
     store = DirectoryStore(home / "experiments" / "trial")
     for arm, more in (("gain", gain), ("uniform", uniform)):
         for seed in EXPERIMENT["seeds"]:
-            made_up = MadeUpRun(run=f"trial-{arm}-{seed}", asked=20, store=store)
-            made_up.evaluate(0, {"a": 5, "b": 5})
-            made_up.buy(1, {"a": 30, "b": 30})
-            made_up.evaluate(1, {"a": 5 + more, "b": 5})
-            store.claim(RunKeys(made_up.run).round(1, "analysis.json"), b"{}")
+            synthetic_run = SyntheticRun(run=f"trial-{arm}-{seed}", asked=20, store=store)
+            synthetic_run.evaluate(0, {"a": 5, "b": 5})
+            synthetic_run.buy(1, {"a": 30, "b": 30})
+            synthetic_run.evaluate(1, {"a": 5 + more, "b": 5})
+            store.claim(RunKeys(synthetic_run.run).round(1, "analysis.json"), b"{}")
     return path
 
 

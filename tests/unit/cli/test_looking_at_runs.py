@@ -16,15 +16,15 @@ from dataengine.core.identity import digest_of
 from dataengine.core.questions import Split
 from dataengine.report.lineage import samples_of
 from dataengine.report.reading import read_run
-from dataengine.testing.made_up_facts import TYPES
-from dataengine.testing.made_up_run import make_up_run
 from dataengine.testing.memory_store import MemoryStore
+from dataengine.testing.synthetic_facts import TYPES
+from dataengine.testing.synthetic_run import make_synthetic_run
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    make_up_run(DirectoryStore(folder))
+    make_synthetic_run(DirectoryStore(folder))
     return folder
 
 
@@ -64,7 +64,7 @@ def assert_score(score: dict[str, Any]) -> None:
 
 
 def test_status_of_an_unfinished_round_says_what_is_not_known_yet(tmp_path: Path) -> None:
-    make_up_run(DirectoryStore(tmp_path), until=(1, "dataset"))
+    make_synthetic_run(DirectoryStore(tmp_path), until=(1, "dataset"))
     last = json.loads(call("status", "made-up", "--home", tmp_path, "--json").stdout)["rounds"][-1]
     assert (last["checkpoint"], last["decision"], last["promoted"]) == (None, None, None)
     assert (last["diagnose"], last["report"]) == ({}, {})
@@ -87,7 +87,7 @@ def test_the_table_fits_a_hundred_columns_and_has_every_number(home: Path) -> No
 @pytest.mark.parametrize("until", [(0, "checkpoint"), (0, "evaluation"), (1, "part 0"), (2, "evaluation")])
 def test_tables_of_unfinished_runs_are_printed(until: tuple[int, str]) -> None:
     store = MemoryStore()
-    make_up_run(store, until=until)
+    make_synthetic_run(store, until=until)
     view = read_run(store, "made-up")
     console = Console(width=100, record=True, quiet=True)
     for table in (run_table(view), run_table(view, Split.DIAGNOSE), history_table(view)):
@@ -155,7 +155,7 @@ def test_an_unknown_sample_is_wrong_usage(
 def test_a_damaged_run_is_a_failure_that_names_the_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    make_up_run(DirectoryStore(tmp_path), until=(1, "dataset"))
+    make_synthetic_run(DirectoryStore(tmp_path), until=(1, "dataset"))
     document = tmp_path / "runs" / "made-up" / "rounds" / "01" / "dataset.json"
     document.write_text("{")
     assert exit_of(monkeypatch, "status", "made-up", "--home", tmp_path) == 1
@@ -165,7 +165,7 @@ def test_a_damaged_run_is_a_failure_that_names_the_file(
 def test_an_export_of_nothing_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    make_up_run(DirectoryStore(tmp_path), until=(0, "analysis"))
+    make_synthetic_run(DirectoryStore(tmp_path), until=(0, "analysis"))
     assert exit_of(monkeypatch, "export", "made-up", "--out", tmp_path / "out", "--home", tmp_path) == 2
     assert "nothing yet" in capsys.readouterr().err
 

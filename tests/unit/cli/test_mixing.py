@@ -11,7 +11,7 @@ from dataengine.core.errors import InputError
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.testing.pictures import noisy_picture
 from dataengine.training.recipe import Recipe
-from tests.unit.training.shop import run_of
+from tests.unit.training.harness import run_of
 
 SAID = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "a dog"}]
 ROW = {"image": "p.png", "conversations": SAID}

@@ -6,13 +6,13 @@ import pytest
 from rich.console import Console
 
 from dataengine.cli.tables import history_table, run_table
-from tests.unit.report.runs import made_up
+from tests.unit.report.runs import synthetic_run
 
 
 def printed(columns: int) -> str:
     out = StringIO()
     console = Console(width=columns, file=out)
-    _, view = made_up()
+    _, view = synthetic_run()
     console.print(run_table(view))
     console.print(history_table(view))
     return out.getvalue()

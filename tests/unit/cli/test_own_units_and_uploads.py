@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.main import app
 from dataengine.core.artifacts import ArtifactRef
-from dataengine.testing.made_up_run import make_up_run
+from dataengine.testing.synthetic_run import make_synthetic_run
 from dataengine.wire.documents import EvaluationDoc, SplitScores, Upload
 
 
@@ -22,7 +22,7 @@ def in_points(scores: SplitScores) -> SplitScores:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("home")
-    make_up_run(DirectoryStore(folder))
+    make_synthetic_run(DirectoryStore(folder))
     for path in sorted((folder / "runs" / "made-up" / "rounds").glob("*/evaluation.json")):
         evaluation = EvaluationDoc.model_validate_json(path.read_bytes())
         key = f"runs/made-up/rounds/{evaluation.round:02d}/uploads/vqav2.json"

@@ -13,7 +13,7 @@ from dataengine.evaluation.teacher_types import typing_request
 from dataengine.teachers.openai_compatible import OpenAITeacher
 from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from deploy.local.teacher import Behaviour, handler_of
-from deploy.local.teacher_moods import NAMES, Mood, MoodName, moods_of, set_moods
+from deploy.local.teacher_faults import NAMES, FaultName, TeacherFault, faults_of, set_faults
 
 
 @pytest.fixture
@@ -51,27 +51,27 @@ async def test_it_fails_as_often_as_it_is_told_to(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "held"])
-async def test_in_each_mood_its_answer_is_one_to_ask_for_again(endpoint: str, name: MoodName) -> None:
+async def test_with_each_fault_its_answer_is_one_to_ask_for_again(endpoint: str, name: FaultName) -> None:
     teacher = OpenAITeacher("annotations", "any key", endpoint, timeout=0.5)
-    set_moods(endpoint, Mood(name, 2))
+    set_faults(endpoint, TeacherFault(name, 2))
     for _ in range(2):
         with pytest.raises(Retryable):
             await teacher.write(requests()[0])
-    assert moods_of(endpoint)["left"] == []
+    assert faults_of(endpoint)["left"] == []
     assert (await teacher.write(requests()[0])).text
 
 
-async def test_who_is_held_is_answered_as_always_once_there_are_other_moods(endpoint: str) -> None:
-    set_moods(endpoint, Mood("held", 1))
+async def test_who_is_held_is_answered_as_always_once_there_are_other_faults(endpoint: str) -> None:
+    set_faults(endpoint, TeacherFault("held", 1))
     asked = asyncio.create_task(OpenAITeacher("annotations", "any key", endpoint).write(requests()[0]))
     async with asyncio.timeout(30):
-        while not (await asyncio.to_thread(moods_of, endpoint))["waiting"]:  # noqa: ASYNC110 - it tells nobody
+        while not (await asyncio.to_thread(faults_of, endpoint))["waiting"]:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
-        await asyncio.to_thread(set_moods, endpoint)
+        await asyncio.to_thread(set_faults, endpoint)
         assert (await asked).text == (await AnnotationTeacher(error_rate=0.3).write(requests()[0])).text
 
 
-def test_a_mood_that_nobody_knows_is_refused(endpoint: str) -> None:
+def test_a_fault_that_nobody_knows_is_refused(endpoint: str) -> None:
     with pytest.raises(OSError, match="400"):
-        set_moods(endpoint, Mood("merry", 1))  # type: ignore[arg-type]
-    assert moods_of(endpoint)["left"] == []
+        set_faults(endpoint, TeacherFault("merry", 1))  # type: ignore[arg-type]
+    assert faults_of(endpoint)["left"] == []

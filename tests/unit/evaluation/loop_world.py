@@ -14,7 +14,7 @@ from dataengine.runtime.runfile import RunFile
 from dataengine.testing.fake_student import FakeStudent
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.testing.pictures import noisy_picture
-from dataengine.testing.silence import Silence
+from dataengine.testing.silent_progress import SilentProgress
 from dataengine.wire.documents import CheckpointDoc, EvaluationDoc, Prediction, decode_lines
 
 _NUMBERS = itertools.count()
@@ -53,7 +53,7 @@ class Loop:
             self.asked.append(ask)
             return says(ask)
 
-        evaluator = Evaluator(self.store, FakeStudent(remembered), find_benchmark, Silence())
+        evaluator = Evaluator(self.store, FakeStudent(remembered), find_benchmark, SilentProgress())
         (event,) = await evaluator.on_checkpoint_ready(self.event)
         assert isinstance(event, EvalDone)
         return EvaluationDoc.load(self.store, event.evaluation)

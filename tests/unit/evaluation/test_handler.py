@@ -14,7 +14,7 @@ from dataengine.evaluation.handler import Evaluator
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.fake_student import FakeStudent
 from dataengine.testing.memory_store import MemoryStore
-from dataengine.testing.silence import Silence
+from dataengine.testing.silent_progress import SilentProgress
 from dataengine.wire.documents import CheckpointDoc, EvaluationDoc, HeldOutDoc, Prediction, decode_lines
 from tests.unit.evaluation.seed_world import write_split
 
@@ -45,7 +45,7 @@ class Bench:
         self.event = CheckpointReady("r", config, 0, ref)
 
     async def evaluate(self, student: FakeStudent) -> EvaluationDoc:
-        evaluator = Evaluator(self.store, student, find_benchmark, Silence())
+        evaluator = Evaluator(self.store, student, find_benchmark, SilentProgress())
         (event,) = await evaluator.on_checkpoint_ready(self.event)
         assert isinstance(event, EvalDone)
         return EvaluationDoc.load(self.store, event.evaluation)

@@ -16,7 +16,7 @@ from dataengine.experiment.running import Finished, is_complete, run_cells
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.wire.documents import CheckpointDoc, EvaluationDoc
-from tests.unit.analysis.made_up import MadeUpRun
+from tests.unit.analysis.synthetic_run import SyntheticRun
 
 CHILD = """
 import json, os, sys
@@ -161,12 +161,12 @@ BASE = CheckpointDoc(run="arm-1", round=0, family="tiny-llava", base="base", bas
 
 def evaluated_once(seed: int = 0, **changed: Any) -> Store:
     """A store in which the run `arm-0` has evaluated the base."""
-    made_up = MadeUpRun(run="arm-0")
-    made_up.evaluate(0, {"a": 50})
-    made_up.store.claim(RunKeys("arm-0").config, run_file("arm-0", seed, **changed).encode())
+    synthetic_run = SyntheticRun(run="arm-0")
+    synthetic_run.evaluate(0, {"a": 50})
+    synthetic_run.store.claim(RunKeys("arm-0").config, run_file("arm-0", seed, **changed).encode())
     theirs = BASE.model_copy(update={"run": "arm-0"})
-    made_up.store.claim(RunKeys("arm-0").round(0, "checkpoint.json"), theirs.encode())
-    return made_up.store
+    synthetic_run.store.claim(RunKeys("arm-0").round(0, "checkpoint.json"), theirs.encode())
+    return synthetic_run.store
 
 
 def test_the_evaluation_of_the_base_is_shared_between_arms() -> None:

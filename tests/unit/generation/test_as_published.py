@@ -21,7 +21,7 @@ from dataengine.generation.pool import beside, pool_of
 from dataengine.runtime.runfile import PicturesSection
 from dataengine.testing.pictures import noisy_picture
 from dataengine.wire.documents import BadCase, HeldOutDoc, PlannedQuery
-from tests.unit.generation.shop import Pool, Shop, draft, honest, is_verification
+from tests.unit.generation.harness import Harness, Pool, draft, honest, is_verification
 
 
 class Crowded(Pool):
@@ -150,8 +150,8 @@ async def test_a_vision_teacher_is_shown_each_picture_when_asked_and_when_asked_
         shown.append(request)
         return "A" if "Task: answer one question" in request.user else draft()
 
-    shop = Shop(says, prompt="vision")
-    dataset = await shop.round()
+    harness = Harness(says, prompt="vision")
+    dataset = await harness.round()
     pictures = {noisy_picture(n) for n in range(40)}
     assert sum(dataset.accepted.values()) == 10
     assert all(request.picture in pictures for request in shown)
@@ -162,8 +162,8 @@ async def test_a_first_generation_round_takes_coordinates_out_of_what_it_accepts
     def says(request: TeacherRequest) -> str:
         return honest(request) if is_verification(request) else draft(answer="The ball [0.1, 0.2, 0.3, 0.4] is red.")
 
-    shop = Shop(says, prompt="gen-1", filters=("malformed", "gen-1-hints"))
-    samples = shop.samples(await shop.round())
+    harness = Harness(says, prompt="gen-1", filters=("malformed", "gen-1-hints"))
+    samples = harness.samples(await harness.round())
     assert samples
     assert {sample.answer for sample in samples} == {"The ball is red."}
 
@@ -175,22 +175,22 @@ async def test_the_teacher_is_told_the_writing_in_the_pictures_where_it_was_read
 
     source = Pool()
     read_text_of(tmp_path, [picture.path for picture in source.pictures()], source.read, Sign)
-    shop = Shop(pictures={"ocr": str(tmp_path)})
-    await shop.round()
-    assert shop.teacher.requests
-    assert all("[0.00, 0.00, 0.50, 0.25]: STOP" in request.user for request in shop.teacher.requests)
+    harness = Harness(pictures={"ocr": str(tmp_path)})
+    await harness.round()
+    assert harness.teacher.requests
+    assert all("[0.00, 0.00, 0.50, 0.25]: STOP" in request.user for request in harness.teacher.requests)
 
 
 async def test_a_picture_of_a_former_round_is_not_used_again_while_there_are_others() -> None:
-    shop = Shop(pictures={"exclude_used": True})
-    first = {sample.image for sample in shop.samples(await shop.round())}
+    harness = Harness(pictures={"exclude_used": True})
+    first = {sample.image for sample in harness.samples(await harness.round())}
     assert len(first) == 10
-    shop.report = replace(shop.report, round=1)
-    second = {sample.image for sample in shop.samples(await shop.round())}
+    harness.report = replace(harness.report, round=1)
+    second = {sample.image for sample in harness.samples(await harness.round())}
     assert len(second) == 10
     assert not first & second
 
 
 async def test_rounds_may_buy_different_amounts() -> None:
-    shop = Shop(budgets=(6,))
-    assert sum((await shop.round()).accepted.values()) == 6
+    harness = Harness(budgets=(6,))
+    assert sum((await harness.round()).accepted.values()) == 6

@@ -16,77 +16,77 @@ from dataengine.data.picture_files import difference_hash, looks_like_one_of
 from dataengine.generation.filters.near_duplicate import alike
 from dataengine.testing.pictures import noisy_picture, plain_picture
 from dataengine.wire.documents import HeldOutDoc
-from tests.unit.generation.shop import TYPES, Pool, Shop, draft, honest, is_verification, looks_of
+from tests.unit.generation.harness import TYPES, Harness, Pool, draft, honest, is_verification, looks_of
 
 
 async def test_a_round_buys_its_budget_as_weighed() -> None:
-    shop = Shop()
-    dataset = await shop.round()
+    harness = Harness()
+    dataset = await harness.round()
     assert dataset.accepted == dict.fromkeys(TYPES, 5)
-    assert len(shop.samples(dataset)) == 10
+    assert len(harness.samples(dataset)) == 10
     assert dataset.round == 1
 
 
 async def test_the_parts_of_a_round_are_tasks_of_their_own() -> None:
-    tasks = await Shop().tasks()
+    tasks = await Harness().tasks()
     assert [task.part for task in tasks] == [0, 1, 2]
     assert {task.round for task in tasks} == {1}
     assert len({task.partition_key for task in tasks}) == 3
 
 
 async def test_data_is_ready_only_when_the_last_part_is_in() -> None:
-    shop = Shop()
-    first, second, third = await shop.tasks()
+    harness = Harness()
+    first, second, third = await harness.tasks()
     done = {}
     for task in (third, first):
-        (done[task.part],) = await shop.generator.on_generation_task(task)
-        assert await shop.generator.on_generation_done(done[task.part]) == []
-    (last,) = await shop.generator.on_generation_task(second)
-    assert len(await shop.generator.on_generation_done(last)) == 1
+        (done[task.part],) = await harness.generator.on_generation_task(task)
+        assert await harness.generator.on_generation_done(done[task.part]) == []
+    (last,) = await harness.generator.on_generation_task(second)
+    assert len(await harness.generator.on_generation_done(last)) == 1
 
 
 async def test_of_all_parts_one_closes_the_round_however_often_the_events_come() -> None:
-    shop = Shop()
-    done = [event for task in await shop.tasks() for event in await shop.generator.on_generation_task(task)]
-    first = [await shop.generator.on_generation_done(event) for event in done]
-    again = [await shop.generator.on_generation_done(event) for event in reversed(done)]
+    harness = Harness()
+    done = [event for task in await harness.tasks() for event in await harness.generator.on_generation_task(task)]
+    first = [await harness.generator.on_generation_done(event) for event in done]
+    again = [await harness.generator.on_generation_done(event) for event in reversed(done)]
     assert [len(events) for events in first] == [1, 0, 0]
     assert again == list(reversed(first))
 
 
 async def test_what_every_part_looks_at_is_read_once_by_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    shop, read = Shop(), Counter[str]()
-    former, get = await shop.round(), shop.store.get
+    harness, read = Harness(), Counter[str]()
+    former, get = await harness.round(), harness.store.get
 
     def counting(ref: ArtifactRef) -> bytes:
         read[ref.key] += 1
         return get(ref)
 
-    monkeypatch.setattr(shop.store, "get", counting)
-    shop.report = replace(shop.report, round=1)
-    second = await shop.round()
+    monkeypatch.setattr(harness.store, "get", counting)
+    harness.report = replace(harness.report, round=1)
+    second = await harness.round()
     assert second.round == 2
     assert read[former.samples.key] == 1
     assert read[RunKeys("r").round(2, "plan.json")] == 1
 
 
 async def test_the_teacher_is_told_type_definition_bad_cases_and_regions() -> None:
-    shop = Shop()
-    await shop.round()
-    user = next(r.user for r in shop.teacher.requests if "Instances Counting" in r.user)
+    harness = Harness()
+    await harness.round()
+    user = next(r.user for r in harness.teacher.requests if "Instances Counting" in r.user)
     assert "What color is the cup?" in user
     assert "[0.00, 0.00, 0.50, 0.50]: a red ball" in user
 
 
 async def test_options_are_shuffled_and_the_letter_follows() -> None:
-    shop = Shop()
-    samples = shop.samples(await shop.round())
+    harness = Harness()
+    samples = harness.samples(await harness.round())
     assert {sample.right_option for sample in samples} == {"red"}
     assert len({sample.choice_answer for sample in samples}) > 1
 
 
 async def test_the_same_run_under_another_name_gives_the_same_samples() -> None:
-    first, second = Shop(run="a"), Shop(run="b")
+    first, second = Harness(run="a"), Harness(run="b")
     one, two = first.samples(await first.round()), second.samples(await second.round())
     assert [(s.sample_id, s.instruction, s.image, s.options) for s in one] == [
         (s.sample_id, s.instruction, s.image, s.options) for s in two
@@ -94,8 +94,8 @@ async def test_the_same_run_under_another_name_gives_the_same_samples() -> None:
 
 
 async def test_every_sample_says_where_it_came_from() -> None:
-    shop = Shop()
-    for sample in shop.samples(await shop.round()):
+    harness = Harness()
+    for sample in harness.samples(await harness.round()):
         assert sample.lineage.bad_cases == (f"bad-{sample.qtype}",)
         assert (sample.lineage.run, sample.lineage.round, sample.lineage.teacher) == ("r", 1, "fake")
         assert len(sample.lineage.prompt_digest) == 64
@@ -125,37 +125,37 @@ REFUSED = {
 @pytest.mark.parametrize(("name", "reply"), [(name, reply) for name, replies in REFUSED.items() for reply in replies])
 async def test_a_bad_reply_is_refused_by_its_filter_and_another_is_asked_for(name: str, reply: str) -> None:
     bad = iter([reply] * 3)
-    shop = Shop(lambda request: honest(request) if is_verification(request) else next(bad, draft()))
-    dataset = await shop.round()
+    harness = Harness(lambda request: honest(request) if is_verification(request) else next(bad, draft()))
+    dataset = await harness.round()
     assert dataset.refused == {name: 3}
-    assert len(shop.samples(dataset)) == 10
-    assert {(r.filter_name, r.raw) for r in shop.refusals(dataset)} == {(name, reply)}
-    assert all(r.reason for r in shop.refusals(dataset))
+    assert len(harness.samples(dataset)) == 10
+    assert {(r.filter_name, r.raw) for r in harness.refusals(dataset)} == {(name, reply)}
+    assert all(r.reason for r in harness.refusals(dataset))
 
 
 @pytest.mark.parametrize("second", ["B", "none", "I cannot say"])
 async def test_an_answer_that_is_contradicted_is_refused(second: str) -> None:
     again = iter([second] * 2)
-    shop = Shop(lambda request: next(again, "A") if is_verification(request) else draft())
-    dataset = await shop.round()
+    harness = Harness(lambda request: next(again, "A") if is_verification(request) else draft())
+    dataset = await harness.round()
     assert dataset.refused == {"contradicted": 2}
 
 
 async def test_a_held_out_picture_is_refused() -> None:
     everything_but = frozenset(looks_of(number) for number in range(20))
     held_out = HeldOutDoc(pictures=everything_but, appearances=frozenset(), questions=frozenset())
-    shop = Shop(held_out=held_out, max_requests_per_sample=4)
-    dataset = await shop.round()
+    harness = Harness(held_out=held_out, max_requests_per_sample=4)
+    dataset = await harness.round()
     assert dataset.refused["leak"] > 0
-    assert all(int(sample.image.split("/")[-1].removesuffix(".png")) >= 20 for sample in shop.samples(dataset))
+    assert all(int(sample.image.split("/")[-1].removesuffix(".png")) >= 20 for sample in harness.samples(dataset))
 
 
 async def test_nearly_the_same_question_about_one_picture_is_refused() -> None:
-    shop = Shop(max_requests_per_sample=4)
-    shop.pool = type(shop.pool)(size=3)
-    shop.restart()
-    dataset = await shop.round()
-    assert len(shop.samples(dataset)) == 3
+    harness = Harness(max_requests_per_sample=4)
+    harness.pool = type(harness.pool)(size=3)
+    harness.restart()
+    dataset = await harness.round()
+    assert len(harness.samples(dataset)) == 3
     assert dataset.refused["near-duplicate"] > 0
     assert sum(dataset.wanted.values()) == 10
 
@@ -172,15 +172,15 @@ async def test_a_picture_that_looks_like_a_held_out_one_is_refused() -> None:
     copy = io.BytesIO()
     Image.open(io.BytesIO(noisy_picture(0))).resize((200, 200)).save(copy, "JPEG")
     appearances = frozenset({difference_hash(copy.getvalue())})
-    shop = Shop(
+    harness = Harness(
         held_out=HeldOutDoc(pictures=frozenset(), appearances=appearances, questions=frozenset()),
         max_requests_per_sample=9,
     )
-    shop.pool = Pool(size=2)
-    shop.restart()
-    dataset = await shop.round()
-    assert {sample.image for sample in shop.samples(dataset)} == {"vg/VG_100K/1.png"}
-    assert {r.image for r in shop.refusals(dataset) if r.filter_name == "leak"} == {"vg/VG_100K/0.png"}
+    harness.pool = Pool(size=2)
+    harness.restart()
+    dataset = await harness.round()
+    assert {sample.image for sample in harness.samples(dataset)} == {"vg/VG_100K/1.png"}
+    assert {r.image for r in harness.refusals(dataset) if r.filter_name == "leak"} == {"vg/VG_100K/0.png"}
 
 
 async def test_flat_pictures_resemble_each_other_and_are_no_leak_of_each_other() -> None:
@@ -194,30 +194,30 @@ async def test_a_held_out_question_about_another_picture_is_refused_if_it_is_spe
         pictures=frozenset(), appearances=frozenset(), questions=question_fingerprints(long, "another picture")
     )
     first = iter([draft(long)])
-    shop = Shop(lambda request: honest(request) if is_verification(request) else next(first, draft()), held_out)
-    assert (await shop.round()).refused == {"leak": 1}
+    harness = Harness(lambda request: honest(request) if is_verification(request) else next(first, draft()), held_out)
+    assert (await harness.round()).refused == {"leak": 1}
 
 
 async def test_if_everything_is_refused_the_round_ends_in_one_error() -> None:
     with pytest.raises(Rejected, match="not one sample was accepted"):
-        await Shop(lambda request: "nonsense").round()
+        await Harness(lambda request: "nonsense").round()
 
 
 async def test_a_filter_that_is_not_asked_for_does_not_run() -> None:
-    shop = Shop(lambda request: "B" if is_verification(request) else draft(), filters=["malformed"])
-    dataset = await shop.round()
+    harness = Harness(lambda request: "B" if is_verification(request) else draft(), filters=["malformed"])
+    dataset = await harness.round()
     assert dataset.refused == {}
-    assert not any(is_verification(request) for request in shop.teacher.requests)
+    assert not any(is_verification(request) for request in harness.teacher.requests)
 
 
 async def test_a_finished_part_is_not_bought_again() -> None:
-    shop = Shop()
-    task = (await shop.tasks())[0]
-    first = await shop.generator.on_generation_task(task)
-    paid = len(shop.teacher.requests)
-    shop.restart()
-    assert await shop.generator.on_generation_task(task) == first
-    assert len(shop.teacher.requests) == paid
+    harness = Harness()
+    task = (await harness.tasks())[0]
+    first = await harness.generator.on_generation_task(task)
+    paid = len(harness.teacher.requests)
+    harness.restart()
+    assert await harness.generator.on_generation_task(task) == first
+    assert len(harness.teacher.requests) == paid
 
 
 class Killed(BaseException):
@@ -226,7 +226,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("failure", [Killed(), Retryable("the teacher is away")])
 async def test_what_was_bought_before_a_failure_is_not_bought_again(failure: BaseException) -> None:
-    whole = Shop()
+    whole = Harness()
     expected = whole.samples(await whole.round())
     calls = 0
 
@@ -237,26 +237,26 @@ async def test_what_was_bought_before_a_failure_is_not_bought_again(failure: Bas
             raise failure
         return honest(request)
 
-    shop = Shop(fails_once)
+    harness = Harness(fails_once)
     with pytest.raises((Killed, Retryable)):
-        await shop.round()
+        await harness.round()
     if isinstance(failure, Killed):
-        shop.restart()
-    assert shop.samples(await shop.round()) == expected
-    asked = [request.seed for request in shop.teacher.requests]
+        harness.restart()
+    assert harness.samples(await harness.round()) == expected
+    asked = [request.seed for request in harness.teacher.requests]
     assert len(asked) - len(set(asked)) <= (5 if isinstance(failure, Killed) else 1)
 
 
 async def test_progress_is_told_over_all_parts() -> None:
-    shop = Shop()
-    await shop.round()
-    assert shop.progress.told[-1] == ("generate", 10, 10)
+    harness = Harness()
+    await harness.round()
+    assert harness.progress.told[-1] == ("generate", 10, 10)
 
 
 async def test_no_more_requests_are_in_flight_than_the_run_allows_over_all_parts() -> None:
-    shop = Shop(concurrency=3)
+    harness = Harness(concurrency=3)
     in_flight = most = 0
-    write = shop.teacher.write
+    write = harness.teacher.write
 
     async def watched(request: TeacherRequest) -> TeacherReply:
         nonlocal in_flight, most
@@ -266,11 +266,11 @@ async def test_no_more_requests_are_in_flight_than_the_run_allows_over_all_parts
         in_flight -= 1
         return await write(request)
 
-    shop.teacher.write = watched  # type: ignore[method-assign]
-    await asyncio.gather(*(shop.generator.on_generation_task(task) for task in await shop.tasks()))
+    harness.teacher.write = watched  # type: ignore[method-assign]
+    await asyncio.gather(*(harness.generator.on_generation_task(task) for task in await harness.tasks()))
     assert most == 3
 
 
 async def test_how_many_requests_are_in_flight_does_not_matter_for_the_samples() -> None:
-    one, many = Shop(concurrency=1), Shop(concurrency=50)
+    one, many = Harness(concurrency=1), Harness(concurrency=50)
     assert one.samples(await one.round()) == many.samples(await many.round())

@@ -9,7 +9,7 @@ from dataengine.generation.prompting import information
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.wire.documents import BadCase
 from dataengine.wire.samples import SEED_TYPES
-from tests.unit.generation.shop import draft
+from tests.unit.generation.harness import draft
 
 KNOWN = Annotations(
     Picture("7", "vg/VG_100K/7.jpg", 200, 100),

@@ -7,13 +7,13 @@ from dataengine.core.samples import Sample
 from dataengine.report.lineage import NoSuchSample, find_sample, samples_of
 from dataengine.report.reading import read_run
 from dataengine.report.views import RunView
-from dataengine.testing.made_up_run import make_up_run
 from dataengine.testing.memory_store import MemoryStore
+from dataengine.testing.synthetic_run import make_synthetic_run
 
 
 def run_until(*until: int | str) -> tuple[MemoryStore, RunView]:
     store = MemoryStore()
-    make_up_run(store, until=(int(until[0]), str(until[1])))
+    make_synthetic_run(store, until=(int(until[0]), str(until[1])))
     return store, read_run(store, "made-up")
 
 

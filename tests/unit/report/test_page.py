@@ -13,10 +13,10 @@ from dataengine.report.page import report_page
 from dataengine.report.pictures import ReadPicture
 from dataengine.report.reading import read_run
 from dataengine.report.views import Parked, Signs
-from dataengine.testing.made_up_facts import made_up_picture
-from dataengine.testing.made_up_run import make_up_run
 from dataengine.testing.memory_store import MemoryStore
-from tests.unit.report.runs import RUN, made_up
+from dataengine.testing.synthetic_facts import synthetic_picture
+from dataengine.testing.synthetic_run import make_synthetic_run
+from tests.unit.report.runs import RUN, synthetic_run
 
 _VOID = {"meta", "img", "br"}
 
@@ -51,8 +51,8 @@ def outline(page: str) -> Outline:
     return read
 
 
-def page_of(until: tuple[int, str] = (3, "analysis"), pictures: ReadPicture = made_up_picture) -> str:
-    store, view = made_up(until)
+def page_of(until: tuple[int, str] = (3, "analysis"), pictures: ReadPicture = synthetic_picture) -> str:
+    store, view = synthetic_run(until)
     return report_page(store, view, pictures)
 
 
@@ -87,17 +87,19 @@ def test_a_run_that_ends_anywhere_has_a_page(until: tuple[int, str]) -> None:
 
 def test_what_the_teacher_wrote_is_text_and_never_markup() -> None:
     store = MemoryStore()
-    make_up_run(store, RUN, teacher_writes=lambda text: f'{text}<script>alert(1)</script>"><img src=x onerror=y>')
-    page = report_page(store, read_run(store, RUN), made_up_picture)
+    make_synthetic_run(
+        store, RUN, teacher_writes=lambda text: f'{text}<script>alert(1)</script>"><img src=x onerror=y>'
+    )
+    page = report_page(store, read_run(store, RUN), synthetic_picture)
     outline(page)
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
 
 
 def test_what_parked_an_event_is_told_and_escaped() -> None:
-    store, _ = made_up((1, "dataset"))
+    store, _ = synthetic_run((1, "dataset"))
     parked = Parked("trainer", "data-ready 1", "no <b>room</b>")
-    page = report_page(store, read_run(store, RUN, Signs(alive=False, parked=(parked,))), made_up_picture)
+    page = report_page(store, read_run(store, RUN, Signs(alive=False, parked=(parked,))), synthetic_picture)
     outline(page)
     assert "no &lt;b&gt;room&lt;/b&gt;" in page
     assert "1 event parked" in page
@@ -106,7 +108,7 @@ def test_what_parked_an_event_is_told_and_escaped() -> None:
 def test_a_picture_that_is_gone_or_broken_is_a_placeholder() -> None:
     whole = page_of()
     assert "no picture" not in whole.split("</style>")[1]
-    for broken in (None, b"", b"no picture at all", (made_up_picture("pool", "x") or b"")[:60]):
+    for broken in (None, b"", b"no picture at all", (synthetic_picture("pool", "x") or b"")[:60]):
         page = page_of(pictures=lambda where, path, data=broken: data)  # type: ignore[misc]
         outline(page)
         assert "<img" not in page
@@ -127,9 +129,9 @@ def test_pictures_and_questions_of_the_report_split_are_not_shown() -> None:
 
 
 def test_a_checkpoint_that_was_not_promoted_is_called_so_in_the_first_words() -> None:
-    store, view = made_up((1, "analysis"))
+    store, view = synthetic_run((1, "analysis"))
     unpromoted = {"promoted": False, "promotion_reason": "worse at counting", "best_round": 0}
     documents = [round_.analysis.model_copy(update=unpromoted) for round_ in view.rounds if round_.analysis]
     rounds = tuple(replace(round_, analysis=doc) for round_, doc in zip(view.rounds, documents, strict=True))
-    page = report_page(store, replace(view, rounds=rounds), made_up_picture)
+    page = report_page(store, replace(view, rounds=rounds), synthetic_picture)
     assert "Not promoted:</b> worse at counting. The base is still the best checkpoint." in page

@@ -14,11 +14,11 @@ from dataengine.core.questions import Split
 from dataengine.core.units import RIGHT
 from dataengine.report import charts, choosing, sections, words
 from dataengine.report.lineage import NoSuchSample, find_sample, samples_of
-from tests.unit.report.runs import made_up
+from tests.unit.report.runs import synthetic_run
 
 
 def test_what_is_shown_is_drawn_by_the_seed_and_spread_over_types() -> None:
-    store, view = made_up()
+    store, view = synthetic_run()
     shown = choosing.accepted_samples(store, view)
     assert shown == choosing.accepted_samples(store, view)
     assert len(shown) == 20
@@ -28,7 +28,7 @@ def test_what_is_shown_is_drawn_by_the_seed_and_spread_over_types() -> None:
 
 
 def test_before_and_after_shows_diagnose_questions_with_their_true_fate() -> None:
-    _, view = made_up()
+    _, view = synthetic_run()
     cases = choosing.before_and_after(view)
     assert cases is not None
     assert cases.round == 3
@@ -61,7 +61,7 @@ def test_a_draft_is_read_from_a_reply() -> None:
 
 
 def test_a_sample_is_followed_to_its_bad_cases_and_to_the_checkpoints_that_saw_it() -> None:
-    store, view = made_up()
+    store, view = synthetic_run()
     sample = samples_of(store, view.rounds[1])[0]
     told = find_sample(store, view, sample.sample_id[:13])
     assert told.sample == sample
@@ -73,23 +73,23 @@ def test_a_sample_is_followed_to_its_bad_cases_and_to_the_checkpoints_that_saw_i
 
 
 def test_a_sample_that_is_not_there_or_not_the_only_one_is_refused() -> None:
-    store, view = made_up((1, "dataset"))
+    store, view = synthetic_run((1, "dataset"))
     with pytest.raises(NoSuchSample, match="no such sample"):
         find_sample(store, view, "zzzzzzzz")
     with pytest.raises(NoSuchSample):
         find_sample(store, view, samples_of(store, view.rounds[1])[0].sample_id[:3])
     with pytest.raises(NoSuchSample, match="has no samples yet"):
-        find_sample(*made_up((0, "analysis")), "abcdef")
+        find_sample(*synthetic_run((0, "analysis")), "abcdef")
     assert issubclass(NoSuchSample, ConfigurationError)
 
 
 def test_the_later_round_is_the_best_one_or_the_last_while_the_base_is_the_best() -> None:
-    later = [made_up((number, "analysis"))[1].later for number in range(4)]
+    later = [synthetic_run((number, "analysis"))[1].later for number in range(4)]
     assert [None if round_ is None else round_.number for round_ in later] == [None, 1, 1, 3]
 
 
 def test_purchases_name_the_score_that_asked_the_weight_and_the_samples() -> None:
-    _, view = made_up()
+    _, view = synthetic_run()
     bought = sections.purchases(view)["Instances Counting"]
     assert list(bought) == [1, 2, 3]
     for number, purchase in bought.items():

@@ -8,14 +8,14 @@ from dataengine.core.questions import Split
 from dataengine.core.statistics import holm, mcnemar_exact, wilson_interval
 from dataengine.report.reading import list_runs, ordered_types, read_run
 from dataengine.report.views import Parked, RunState, RunView, Signs
-from dataengine.testing.made_up_facts import TYPES
-from dataengine.testing.made_up_run import make_up_run
 from dataengine.testing.memory_store import MemoryStore
+from dataengine.testing.synthetic_facts import TYPES
+from dataengine.testing.synthetic_run import make_synthetic_run
 
 
 def read(until: tuple[int, str] = (3, "analysis"), signs: Signs | None = None) -> RunView:
     store = MemoryStore()
-    make_up_run(store, until=until)
+    make_synthetic_run(store, until=until)
     return read_run(store, "made-up", signs or Signs())
 
 
@@ -112,7 +112,7 @@ def test_the_state_follows_from_the_last_decision_and_the_signs(
 
 def test_an_unknown_run_is_refused() -> None:
     store = MemoryStore()
-    make_up_run(store, "there", until=(0, "checkpoint"))
+    make_synthetic_run(store, "there", until=(0, "checkpoint"))
     with pytest.raises(ConfigurationError, match="no such run"):
         read_run(store, "elsewhere")
     assert list_runs(store) == ["there"]
@@ -120,14 +120,14 @@ def test_an_unknown_run_is_refused() -> None:
 
 def test_a_run_whose_name_begins_another_ones_is_not_mixed_up_with_it() -> None:
     store = MemoryStore()
-    make_up_run(store, "a", until=(0, "checkpoint"))
-    make_up_run(store, "ab")
+    make_synthetic_run(store, "a", until=(0, "checkpoint"))
+    make_synthetic_run(store, "ab")
     assert len(read_run(store, "a").rounds) == 1
 
 
 def test_a_damaged_document_is_named() -> None:
     store = MemoryStore()
-    make_up_run(store)
+    make_synthetic_run(store)
     key = RunKeys("made-up").round(1, "evaluation.json")
     store.corrupt(key, b'{"run": 7}')
     with pytest.raises(ContractError, match=r"rounds/01/evaluation\.json"):
@@ -136,7 +136,7 @@ def test_a_damaged_document_is_named() -> None:
 
 def test_damaged_predictions_are_named() -> None:
     store = MemoryStore()
-    make_up_run(store)
+    make_synthetic_run(store)
     key = next(key for key in store.keys("runs/made-up/rounds/01/predictions-report"))
     store.corrupt(key, b"{}")
     with pytest.raises(Rejected, match="predictions-report"):

@@ -11,7 +11,7 @@ from dataengine.core.errors import ConfigurationError, ContractError
 from dataengine.core.identity import canonical_json
 from dataengine.report.reading import read_run
 from dataengine.runtime.garbage import carry_out, plan_sweep
-from dataengine.testing.made_up_run import make_up_run
+from dataengine.testing.synthetic_run import make_synthetic_run
 
 NOW = 2_000_000_000.0
 WEEK = 7 * 86_400.0
@@ -38,7 +38,7 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path)
-    make_up_run(home.store)
+    make_synthetic_run(home.store)
     home.age()
     return home
 
@@ -85,7 +85,7 @@ def test_what_another_run_names_stays(home: Home) -> None:
 
 
 def test_work_in_progress_stays_until_its_manifest_stands(home: Home) -> None:
-    make_up_run(home.store, "half", until=(1, "plan"))
+    make_synthetic_run(home.store, "half", until=(1, "plan"))
     keys = RunKeys("half")
     home.store.claim(keys.round(1, "generation/part-0000-replies-0000.json"), b"[]")
     home.store.claim(keys.round(1, "answers/report-00000.jsonl"), b"")
@@ -100,7 +100,7 @@ def test_work_in_progress_stays_until_its_manifest_stands(home: Home) -> None:
 
 
 def test_what_a_training_job_left_stays_until_its_checkpoint_stands(home: Home) -> None:
-    make_up_run(home.store, "half", until=(2, "dataset"))
+    make_synthetic_run(home.store, "half", until=(2, "dataset"))
     keys = RunKeys("half")
     base = home.store.put(keys.round(0, "training/base/model.safetensors"), b"shared by all jobs")
     for number in (1, 2):

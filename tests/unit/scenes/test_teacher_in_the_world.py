@@ -10,7 +10,7 @@ from dataengine.demo import questions as world
 from dataengine.demo.scene import SIDE, Scene, sample
 from dataengine.generation.parsing import Draft
 from dataengine.wire.documents import BadCase
-from tests.unit.teachers.teaching import ask, verified
+from tests.unit.teachers.teacher_requests import ask, verified
 
 ASKED_FOR = 400
 WHOLE = (0, 0, SIDE, SIDE)

@@ -9,7 +9,7 @@ from dataengine.evaluation.teacher_types import parse_types, typing_request
 from dataengine.generation.parsing import Draft, Unusable
 from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from dataengine.wire.documents import BadCase
-from tests.unit.teachers.teaching import ask, asked, bad_case, picture, verified
+from tests.unit.teachers.teacher_requests import ask, asked, bad_case, picture, verified
 
 WHOLE = (0, 0, 100, 100)
 STREET = picture(

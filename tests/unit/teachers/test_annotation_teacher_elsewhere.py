@@ -10,7 +10,7 @@ import pytest
 from dataengine.data.easy_vqa import CHOICES, EasyVqa, EasyVqaRow, read_easy_vqa
 from dataengine.generation.parsing import Draft, Unusable
 from dataengine.wire.documents import BadCase
-from tests.unit.teachers.teaching import ask, picture, verified
+from tests.unit.teachers.teacher_requests import ask, picture, verified
 
 ASKED = 40
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from dataengine.training.material import RoundSamples, material_of
-from tests.unit.training.shop import pets_by_ratio, run_of, sample
+from tests.unit.training.harness import pets_by_ratio, run_of, sample
 
 
 def test_a_mix_is_known_by_files_ratios_forms_sizes_and_seed(tmp_path: Path) -> None:

@@ -19,14 +19,14 @@ from dataengine.training import training
 from dataengine.training.parcel import TrainingParcel, TrainingParcels, open_parcel
 from dataengine.training.recipe import Recipe
 from dataengine.training.remote import KEPT_CHECKPOINTS, JobSettings, Shipping, main, training_command
-from tests.unit.training.lessons_elsewhere import Lesson, elsewhere, here, out_of, pack, weights
+from tests.unit.training.remote_training import SmallJob, elsewhere, here, out_of, pack, weights
 
 PATIENCE = 120.0
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory: pytest.TempPathFactory) -> Lesson:
-    return Lesson.write(tmp_path_factory.mktemp("lesson"))
+def lesson(tmp_path_factory: pytest.TempPathFactory) -> SmallJob:
+    return SmallJob.write(tmp_path_factory.mktemp("lesson"))
 
 
 def until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
@@ -37,7 +37,7 @@ def until(condition: Callable[[], bool], process: "subprocess.Popen[bytes]") -> 
         time.sleep(0.02)
 
 
-def test_what_is_opened_elsewhere_is_what_was_packed(lesson: Lesson, tmp_path: Path) -> None:
+def test_what_is_opened_elsewhere_is_what_was_packed(lesson: SmallJob, tmp_path: Path) -> None:
     store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("opened")
     key, _ = pack(store, spec)
     ref = store.find(key)
@@ -59,28 +59,28 @@ def lines(path: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in Path(path).read_text().splitlines()]
 
 
-def test_packing_twice_is_packing_once(lesson: Lesson, tmp_path: Path) -> None:
+def test_packing_twice_is_packing_once(lesson: SmallJob, tmp_path: Path) -> None:
     store, spec = DirectoryStore(tmp_path), lesson.spec("twice")
     first, _ = pack(store, spec)
     held = list(store.keys(""))
     assert (pack(store, spec)[0], list(store.keys(""))) == (first, held)
 
 
-def test_weights_that_the_other_machine_has_are_not_packed(lesson: Lesson, tmp_path: Path) -> None:
+def test_weights_that_the_other_machine_has_are_not_packed(lesson: SmallJob, tmp_path: Path) -> None:
     store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("present")
     ref = TrainingParcels(store).pack(spec, "own", "shared", present=[lesson.home])
     assert not list(store.keys("shared/"))
     assert json.loads(open_parcel(store, store.get(ref), tmp_path / "m"))["base"] == str(lesson.home / "base")
 
 
-def test_weights_that_are_not_there_are_named(lesson: Lesson, tmp_path: Path) -> None:
+def test_weights_that_are_not_there_are_named(lesson: SmallJob, tmp_path: Path) -> None:
     spec = lesson.spec("absent")
     document = spec.document.replace(b"/base", b"/no-base")
     with pytest.raises(InputError, match="no such folder of weights"):
         TrainingParcels(MemoryStore()).pack(type(spec)(spec.name, document, spec.folder), "own", "shared")
 
 
-def test_a_picture_that_is_gone_is_named(lesson: Lesson, tmp_path: Path) -> None:
+def test_a_picture_that_is_gone_is_named(lesson: SmallJob, tmp_path: Path) -> None:
     spec = lesson.spec("gone")
     records = tmp_path / "records.jsonl"
     records.write_text(json.dumps({"picture": str(tmp_path / "gone.png"), "turns": [["q", "a"]]}) + "\n")
@@ -89,7 +89,7 @@ def test_a_picture_that_is_gone_is_named(lesson: Lesson, tmp_path: Path) -> None
         TrainingParcels(MemoryStore()).pack(type(spec)(spec.name, document, spec.folder), "own", "shared")
 
 
-def test_a_record_without_a_picture_travels_too(lesson: Lesson, tmp_path: Path) -> None:
+def test_a_record_without_a_picture_travels_too(lesson: SmallJob, tmp_path: Path) -> None:
     spec, store = lesson.spec("text"), MemoryStore()
     records = tmp_path / "records.jsonl"
     records.write_text(json.dumps({"picture": None, "turns": [["q", "a"]]}) + "\n")
@@ -105,7 +105,7 @@ def test_a_document_that_is_no_parcel_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["above", "link"])
-def test_a_tar_ball_that_reaches_out_of_its_folder_is_refused(lesson: Lesson, tmp_path: Path, kind: str) -> None:
+def test_a_tar_ball_that_reaches_out_of_its_folder_is_refused(lesson: SmallJob, tmp_path: Path, kind: str) -> None:
     store, ball = DirectoryStore(tmp_path / "store"), tmp_path / "lesson.tar"
     key, _ = pack(store, lesson.spec("reaching"))
     packed = store.find(key)
@@ -121,7 +121,7 @@ def test_a_tar_ball_that_reaches_out_of_its_folder_is_refused(lesson: Lesson, tm
     assert not list((tmp_path / "machine").rglob("escaped"))
 
 
-def test_killed_and_gone_on_with_elsewhere_it_ends_with_the_same_weights(lesson: Lesson, tmp_path: Path) -> None:
+def test_killed_and_gone_on_with_elsewhere_it_ends_with_the_same_weights(lesson: SmallJob, tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")
     whole = here(lesson.spec("whole", epochs=60))
     spec = lesson.spec("killed", epochs=60)
@@ -142,7 +142,7 @@ def test_killed_and_gone_on_with_elsewhere_it_ends_with_the_same_weights(lesson:
     assert progress is not None and progress.done == progress.total
 
 
-def test_asked_to_stop_it_leaves_a_checkpoint_in_the_store(lesson: Lesson, tmp_path: Path) -> None:
+def test_asked_to_stop_it_leaves_a_checkpoint_in_the_store(lesson: SmallJob, tmp_path: Path) -> None:
     store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("stopped", epochs=5000, checkpoint_steps=100000)
     key, records = pack(store, spec)
     process = elsewhere(tmp_path / "store", tmp_path / "machine", key)
@@ -154,7 +154,7 @@ def test_asked_to_stop_it_leaves_a_checkpoint_in_the_store(lesson: Lesson, tmp_p
 
 
 def test_a_wrong_recipe_ends_it_with_the_code_for_it_and_its_last_words_are_kept(
-    lesson: Lesson, tmp_path: Path
+    lesson: SmallJob, tmp_path: Path
 ) -> None:
     store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("wrong", rank=0)
     key, records = pack(store, spec)
@@ -166,7 +166,7 @@ def test_a_wrong_recipe_ends_it_with_the_code_for_it_and_its_last_words_are_kept
 
 
 @pytest.mark.slow
-def test_two_processes_train_together_and_one_of_them_keeps_the_result(lesson: Lesson, tmp_path: Path) -> None:
+def test_two_processes_train_together_and_one_of_them_keeps_the_result(lesson: SmallJob, tmp_path: Path) -> None:
     store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("two", epochs=6)
     key, records = pack(store, spec)
     assert elsewhere(tmp_path / "store", tmp_path / "machine", key, processes=2).wait(PATIENCE) == 0
@@ -177,7 +177,7 @@ def test_two_processes_train_together_and_one_of_them_keeps_the_result(lesson: L
 
 
 @pytest.mark.slow
-def test_what_is_wrong_is_known_as_wrong_under_torchrun_too(lesson: Lesson, tmp_path: Path) -> None:
+def test_what_is_wrong_is_known_as_wrong_under_torchrun_too(lesson: SmallJob, tmp_path: Path) -> None:
     store, spec = DirectoryStore(tmp_path / "store"), lesson.spec("two wrong", rank=0)
     key, records = pack(store, spec)
     assert elsewhere(tmp_path / "store", tmp_path / "machine", key, processes=2).wait(PATIENCE) == 2

@@ -29,7 +29,7 @@ from dataengine.training.specification import TrainingJob
 from dataengine.training.training import Trained, train
 from deploy.local.server import free_port
 from tests.unit import micro_student
-from tests.unit.training.shop import Shop, pets_by_ratio
+from tests.unit.training.harness import Harness, pets_by_ratio
 
 RATIOS = {"red": 1.0, "green": 2.0, "text": 1.0}
 RECIPE = Recipe(
@@ -198,10 +198,10 @@ async def test_a_round_s_mix_is_trained_on_from_the_run_file_to_the_checkpoint(b
         return JobResult(0, "")
 
     steps = {"epochs": [1, 2], "iterations_per_epoch": 5, "batch_size": 2, "rank": 2}
-    shop = Shop(tmp_path, {**pets_by_ratio(tmp_path, ratio=60), "recipe": steps}, FakeJobs(really))
-    checkpoint = await shop.train()  # of round 2
+    harness = Harness(tmp_path, {**pets_by_ratio(tmp_path, ratio=60), "recipe": steps}, FakeJobs(really))
+    checkpoint = await harness.train()  # of round 2
     assert checkpoint.metrics["steps"] == 10
-    metrics = json.loads((shop.jobs.specs[-1].folder / "out" / "metrics.json").read_text())
+    metrics = json.loads((harness.jobs.specs[-1].folder / "out" / "metrics.json").read_text())
     assert checkpoint.mix is not None
     assert metrics["drawn"].keys() == {part.name for part in checkpoint.mix.sets}
     assert sum(metrics["drawn"].values()) == 10

@@ -15,7 +15,7 @@ from dataengine.generation.ipo.versions import Failure, Refused, StopRule, Versi
 from dataengine.generation.prompt_files import load_prompt, text_of
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.testing.fake_teacher import FakeTeacher
-from tests.unit.generation.shop import Pool, draft
+from tests.unit.generation.harness import Pool, draft
 
 TEXT = text_of("gen-2")[1]
 CASES = 24

@@ -67,7 +67,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
 )
 
 
-def made_up_picture(where: str, path: str) -> bytes | None:
+def synthetic_picture(where: str, path: str) -> bytes | None:
     """A picture (PNG, 96 pixels) of a few coloured shapes that depends on nothing but `path`; `where` is ignored."""
     draw = random.Random(path)
     image = Image.new("RGB", (96, 96), (draw.randint(150, 230), draw.randint(190, 230), draw.randint(200, 250)))
@@ -83,7 +83,7 @@ def made_up_picture(where: str, path: str) -> bytes | None:
     return data.getvalue()
 
 
-def made_up_run_file(run: str) -> RunFile:
+def synthetic_run_file(run: str) -> RunFile:
     """The configuration that the run pretends to have had."""
     return RunFile.model_validate(
         {

@@ -17,7 +17,7 @@ from dataengine.generation.settings import GeneratorSettings
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.testing.pictures import noisy_picture
-from dataengine.testing.silence import Silence
+from dataengine.testing.silent_progress import SilentProgress
 from dataengine.wire.documents import AnalysisDoc, BadCase, DatasetDoc, HeldOutDoc, encode_lines
 from dataengine.wire.samples import decode_refusals, decode_samples
 
@@ -76,7 +76,7 @@ class CountingTeacher:
     async def close(self) -> None: ...
 
 
-class Shop:
+class Harness:
     """A run whose base was evaluated, with one bad case per type and equal weights."""
 
     def __init__(
@@ -126,7 +126,7 @@ class Shop:
     def restart(self) -> None:
         """A new process: nothing is remembered but what lies in the store."""
         settings = GeneratorSettings(journal_every=5)
-        self.progress = Silence()
+        self.progress = SilentProgress()
         self.generator = Generator(
             self.store, lambda section: self.teacher, lambda name, path: self.pool, self.progress, settings
         )

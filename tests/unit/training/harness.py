@@ -14,7 +14,7 @@ from dataengine.runtime.runfile import RunFile
 from dataengine.testing.fake_jobs import FakeJobs
 from dataengine.testing.memory_store import MemoryStore
 from dataengine.testing.pictures import noisy_picture
-from dataengine.testing.silence import Silence
+from dataengine.testing.silent_progress import SilentProgress
 from dataengine.training.handler import Trainer
 from dataengine.wire.documents import CheckpointDoc, DatasetDoc
 from dataengine.wire.samples import encode_samples
@@ -65,7 +65,7 @@ def run_of(training: dict[str, object]) -> RunFile:
     )
 
 
-class Shop:
+class Harness:
     """A store with two rounds of data, and a trainer over fake jobs."""
 
     def __init__(self, folder: Path, training: dict[str, object] | None = None, jobs: FakeJobs | None = None) -> None:
@@ -85,7 +85,7 @@ class Shop:
             dataset = self.store.claim(f"runs/r/rounds/{number:02d}/dataset.json", document.encode())
             earlier = (*earlier, dataset)
         self.event = DataReady("r", config, 2, dataset, start)
-        self.trainer = Trainer(self.store, self.jobs, lambda name, path: Pool(), Silence(), folder / "work")
+        self.trainer = Trainer(self.store, self.jobs, lambda name, path: Pool(), SilentProgress(), folder / "work")
 
     async def train(self) -> CheckpointDoc:
         (event,) = await self.trainer.on_data_ready(self.event)

@@ -25,7 +25,7 @@ Right = Mapping[str, int]
 
 
 @dataclass(slots=True)
-class MadeUpRun:
+class SyntheticRun:
     """Writes what the other services would have written; every type has `asked` questions per split."""
 
     asked: int = 100

@@ -10,7 +10,7 @@ from dataengine.core.comparison import compare_units
 from dataengine.core.identity import digest_of
 from dataengine.core.ports import Store
 from dataengine.core.questions import Split
-from dataengine.testing import made_up_facts as facts
+from dataengine.testing import synthetic_facts as facts
 from dataengine.wire.documents import (
     AnalysisDoc,
     BadCase,
@@ -43,7 +43,7 @@ _REASONS = (
 _CODE = "0123456789abcdef0123456789abcdef01234567"
 
 
-def make_up_run(
+def make_synthetic_run(
     store: Store,
     run: str = "made-up",
     *,
@@ -75,7 +75,7 @@ class _Writer:
 
     def steps(self) -> Iterator[tuple[int, str]]:
         """Write the next document, then say which."""
-        self.store.claim(RunKeys(self.run).config, facts.made_up_run_file(self.run).encode())
+        self.store.claim(RunKeys(self.run).config, facts.synthetic_run_file(self.run).encode())
         analysis: AnalysisDoc | None = None
         for number in range(facts.LAST_ROUND + 1):
             if analysis is not None:

@@ -15,7 +15,7 @@ from dataengine.core.ports import Message
 from dataengine.hosting.backends import open_bus
 from dataengine.wire.events import MAX_BYTES
 
-STRANGER = "stranger"
+FOREIGN = "stranger"
 """A header of all that is written here, so that checks tell it from what the services wrote."""
 NOBODY = "nobody"
 """The key, and so the run, of what is no event."""
@@ -26,7 +26,7 @@ _LET_IN, _TOO_MUCH = MAX_BYTES + 8_000, 300_000
 
 def marked(message: Message) -> Message:
     """The message, as written by a stranger."""
-    return replace(message, headers={**message.headers, STRANGER: "1"})
+    return replace(message, headers={**message.headers, FOREIGN: "1"})
 
 
 def newer(message: Message) -> Message:
@@ -91,7 +91,7 @@ async def _by_another_client(brokers: str) -> list[str]:
     await producer.start()
     try:
         for topic in HANDLED:
-            headers = [("ce_id", f"large-{topic}".encode()), (STRANGER, b"1")]
+            headers = [("ce_id", f"large-{topic}".encode()), (FOREIGN, b"1")]
             await producer.send_and_wait(topic, b"x" * _LET_IN, key=NOBODY.encode(), headers=headers)
         try:
             await producer.send_and_wait(HANDLED[0], b"x" * _TOO_MUCH, key=NOBODY.encode())

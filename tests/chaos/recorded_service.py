@@ -1,4 +1,5 @@
-"""A service that writes down what it does, and whose clock can be moved: `python -m tests.chaos.watched NAME FOLDER`.
+"""A service that writes down what it does, and whose clock can be moved:
+`python -m tests.chaos.recorded_service NAME FOLDER`.
 
 In FOLDER, `steps.jsonl` takes a line for every step of every event. `clock`, where it is there, holds the seconds by
 which the service's wall clock is off: of `time.time`, `time.time_ns` and `datetime.now` as Python code calls them.

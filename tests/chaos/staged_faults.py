@@ -7,13 +7,13 @@ from pathlib import Path
 
 from dataengine.core.errors import Retryable
 from tests.chaos.cluster import Cluster
-from tests.chaos.strangers import STRANGER, messages_of
+from tests.chaos.foreign_messages import FOREIGN, messages_of
 
 Step = Callable[[], bool]
 """Does its work and returns True, or returns False: not yet."""
 
 
-class InTurn:
+class StagedFaults:
     """To be called again and again, between looks at a run."""
 
     def __init__(self, *steps: Step) -> None:
@@ -45,7 +45,7 @@ def told(cluster: Cluster, run: str, topic: str, times: int = 1) -> Callable[[],
             found = messages_of(cluster.environment, [topic])
         except Retryable:
             return False
-        mine = {m.headers["ce_id"] for m in found if m.key.split("/")[0] == run and STRANGER not in m.headers}
+        mine = {m.headers["ce_id"] for m in found if m.key.split("/")[0] == run and FOREIGN not in m.headers}
         return len(mine) >= times
 
     return ask

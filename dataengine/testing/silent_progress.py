@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Silence:
+class SilentProgress:
     """Says nothing, and remembers what it was told."""
 
     def __init__(self) -> None:

@@ -24,13 +24,13 @@ RUN = "r"
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class SmallJob:
     """Weights, records and pictures of a job that takes a few seconds, on the machine of the one who gives it."""
 
     home: Path
 
     @classmethod
-    def write(cls, home: Path) -> Lesson:
+    def write(cls, home: Path) -> SmallJob:
         micro_student.build(home / "base")
         (home / "pictures").mkdir()
         records = []

@@ -1,4 +1,5 @@
-"""A service that kills itself with SIGKILL once at every step of every topic: `python -m tests.chaos.mortal NAME FILE`.
+"""A service that kills itself with SIGKILL once at every step of every topic:
+`python -m tests.chaos.kill_points NAME FILE`.
 
 FILE remembers over the deaths where it died already. A crash counts as an attempt, so that no event is made to suffer
 more than one death that counts.
@@ -19,7 +20,7 @@ COUNTED = ("begun", "handled")
 """Steps at which a death counts against the event."""
 
 
-class Death:
+class KillPoints:
     """Comes once for every topic and step."""
 
     def __init__(self, memory: Path) -> None:
@@ -42,4 +43,4 @@ class Death:
 
 
 if __name__ == "__main__":
-    run(sys.argv[1], Death(Path(sys.argv[2])))
+    run(sys.argv[1], KillPoints(Path(sys.argv[2])))

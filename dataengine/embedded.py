@@ -24,7 +24,7 @@ from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import CheckpointReady, RunRested
 from dataengine.core.identity import digest_of_weights
 from dataengine.core.ports import Bus, Ledger, Message, Progress, Store
-from dataengine.data.picture_sources import open_source
+from dataengine.data.image_sources import open_source
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import Evaluator
 from dataengine.generation.handler import Generator

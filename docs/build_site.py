@@ -95,7 +95,7 @@ def _lines(path: Path, page: str, shown: Mapping[Path, str], problems: list[str]
 def _link(
     match: re.Match[str], path: Path, page: str, shown: Mapping[Path, str], where: str, problems: list[str]
 ) -> str:
-    picture, text, target = match.groups()
+    image, text, target = match.groups()
     if target is None or target.startswith(_ELSEWHERE):  # None: code, in which nothing is a link
         return match.group()
     name, _, anchor = target.partition("#")
@@ -103,7 +103,7 @@ def _link(
     there = DECISIONS if file == DOCS / "decisions" else shown.get(file) or shown.get(file / "README.md")
     if there is not None:
         relative = os.path.relpath(PAGES / there, (PAGES / page).parent)
-        return f"{picture}[{text}]({relative}{'#' + anchor if anchor else ''})"
+        return f"{image}[{text}]({relative}{'#' + anchor if anchor else ''})"
     if not file.exists():
         problems.append(f"{where}: links to {target}, which is not there")
     return text if "`" in text else f"`{text}`"

@@ -16,13 +16,13 @@ from dataengine.core.questions import Answer, AnswerMode
 from dataengine.inference.engine import LETTER_TOKENS, Engine
 from dataengine.student.encoding import encode
 from dataengine.student.family import IMAGE, token_id
-from perf.random_llava import QUESTION, RandomLlava, picture, tokenizer
+from perf.random_llava import QUESTION, RandomLlava, image, tokenizer
 from perf.training_speed import forget, peak_bytes
 
 SHORT_TOKENS = 16
 LETTER_QUESTION = f"{QUESTION} A. red B. green C. blue D. large answer with the letter"
 _WARM, _TIMED = 10_000, 20_000
-"""Where the pictures' numbers begin: none is asked about twice, as the engine remembers what it has seen."""
+"""Where the images' numbers begin: none is asked about twice, as the engine remembers what it has seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,17 @@ class Answering:
 
 
 def asks(letter: bool, count: int, begin: int) -> list[AskStudent]:
-    """Questions about as many pictures."""
+    """Questions about as many images."""
     mode = AnswerMode.LETTER if letter else AnswerMode.FREE_FORM
     text = LETTER_QUESTION if letter else QUESTION
     return [
-        AskStudent(str(number), picture(number), text, mode, ("red", "green", "blue", "large"), SHORT_TOKENS)
+        AskStudent(str(number), image(number), text, mode, ("red", "green", "blue", "large"), SHORT_TOKENS)
         for number in range(begin, begin + count)
     ]
 
 
 def engines_answers(family: RandomLlava, folder: Path, count: int, batch: int, letter: bool) -> Answering:
-    """Through `dataengine.inference.engine`, from the picture's bytes to text."""
+    """Through `dataengine.inference.engine`, from the image's bytes to text."""
     forget(family)
     engine = Engine(family, folder / "no-weights", device=family.place, batch=batch)
     engine.answer(asks(letter, batch, _WARM))
@@ -60,7 +60,7 @@ def engines_answers(family: RandomLlava, folder: Path, count: int, batch: int, l
 
 
 def generates_answers(family: RandomLlava, folder: Path, count: int, batch: int, letter: bool) -> Answering:
-    """Through transformers' `generate`, from the picture's bytes to text, batch after batch."""
+    """Through transformers' `generate`, from the image's bytes to text, batch after batch."""
     forget(family)
     model = family.load_model(folder)
     _generated(family, model, asks(letter, batch, _WARM), batch, _tokens(letter))
@@ -84,7 +84,7 @@ def _generated(family: RandomLlava, model: Any, questions: list[AskStudent], bat
     said: list[str] = []
     for start in range(0, len(questions), batch):
         part = questions[start : start + batch]
-        pixels = torch.stack([family.pixels(Image.open(io.BytesIO(ask.picture))) for ask in part])
+        pixels = torch.stack([family.pixels(Image.open(io.BytesIO(ask.image))) for ask in part])
         rows = [encode(family, words, [(ask.prompt, None)]).ids for ask in part]
         ids = torch.tensor([[place if i == IMAGE else i for i in row] for row in rows], device=family.place)
         out = model.generate(

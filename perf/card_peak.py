@@ -5,7 +5,7 @@ L layers of width h, N records of T tokens, of which n carry a label::
 
     forward            2 N T (P - P_head) + 2 N n P_head + 2 N T^2 h L
     backward           the same again for activations, and 2 N T t for the gradients of what is trained
-    projector          2 (forward) + 2 (its gradients) for each of its weights and of the picture's tokens
+    projector          2 (forward) + 2 (its gradients) for each of its weights and of the image's tokens
 
 2 a weight and token is a multiplication and an addition; 2 T^2 h L is attention's scores and values (2 x 2 T^2 h) under
 a causal mask, which needs half. Frozen weights take no gradient: that third of a full training's 6 N T P (Chowdhery et

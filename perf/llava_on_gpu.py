@@ -8,10 +8,10 @@ Builds the model with random weights from its configuration, on the card, withou
 - answers: letters (4 tokens) and short answers (16) a second through the engine that Triton serves, beside
   transformers' plain `generate` on the same questions.
 
-Tokens are those of whole records, picture and prompt included, as they go through the decoder. Both loops are timed
-from their tenth step on. On a card both look at each picture again in every step (on a CPU the trainer looks once,
+Tokens are those of whole records, image and prompt included, as they go through the decoder. Both loops are timed
+from their tenth step on. On a card both look at each image again in every step (on a CPU the trainer looks once,
 before training); the trainer computes logits only where there are labels, the plain loop all of them, as transformers
-does. How fast pictures are looked at is printed by itself, for FLOPs do not count it. Model FLOPs, hardware FLOPs and
+does. How fast images are looked at is printed by itself, for FLOPs do not count it. Model FLOPs, hardware FLOPs and
 peaks: formula and sources in `benchmarks.card_peak`. A random model hardly ever ends an answer early.
 
 It has not been run on a GPU by us: none was at hand. What is tested is that it runs whole on a CPU (`--tiny`).
@@ -47,7 +47,7 @@ class Figures:
     size: str
     parameters: int
     training: dict[str, Training]
-    pictures_a_second: float
+    images_a_second: float
     letters: dict[str, Answering]
     short: dict[str, Answering]
     versions: dict[str, str]
@@ -71,10 +71,10 @@ def measure(size: str, device: torch.device, batch: int, steps: int, words: int,
             }
             for letter in (True, False)
         )
-        pictures = looked_at_a_second(family, folder, batch)
+        images = looked_at_a_second(family, folder, batch)
     parameters = sum(p.numel() for p in torch.nn.Module.parameters(family.skeleton()))
     versions = {"torch": torch.__version__, "transformers": transformers.__version__}
-    return Figures(card_name(device), peak, size, parameters, training, pictures, letters, short, versions)
+    return Figures(card_name(device), peak, size, parameters, training, images, letters, short, versions)
 
 
 def table(found: Figures) -> list[str]:
@@ -95,7 +95,7 @@ def table(found: Figures) -> list[str]:
         _row("  peak memory, GiB", *(f"{t.peak_bytes / GIB:,.2f}" for t in made)),
         _row("  loss of the first steps", *(f"{t.loss:.3f}" for t in made)),
         f"  memory as --check estimates it: {first.estimated_bytes / GIB:,.2f} GiB",
-        f"  pictures looked at: {found.pictures_a_second:,.1f} a second",
+        f"  pictures looked at: {found.images_a_second:,.1f} a second",
     ]
     for title, answering in (("letters", found.letters), ("short answers", found.short)):
         shown = list(answering.values())

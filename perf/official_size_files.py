@@ -15,7 +15,7 @@ from PIL import Image
 SEED_QUESTIONS = 14_233
 MMBENCH_ROWS = 4_377
 VQA_QUESTIONS = 214_354
-VQA_PICTURES = 40_504
+VQA_IMAGES = 40_504
 GQA_QUESTIONS = 12_578
 
 _MARKS = ("", "", "", "", "", ".", "!", ",", "'s", " ft.", "-", "/")
@@ -62,7 +62,7 @@ def make_gqa(folder: Path) -> Path:
 def make_mmbench(folder: Path) -> Path:
     """mmbench_dev_20230712.tsv with 4,377 rows, a JPEG of about 40 kB in each."""
     generator = random.Random(3)
-    pictures = [_picture(i) for i in range(16)]
+    images = [_image(i) for i in range(16)]
     said = []
     with (folder / "mmbench_dev_20230712.tsv").open("w") as file:
         file.write("index\tquestion\thint\tA\tB\tC\tD\tanswer\tcategory\timage\tsource\tl2-category\tcomment\tsplit\n")
@@ -70,14 +70,14 @@ def make_mmbench(folder: Path) -> Path:
             index = i // 4 + i % 4 * 1_000_000
             answer = "ABCD"[(i // 4 + i % 4) % 4]
             cells = [f"{index}", f'"Which, ""{i}""?"', "", "a cat", "a dog", "two horses", "a bus", answer]
-            tail = [f"category {i % 20}", pictures[i % 16], "made", f"l2 {i % 6}", "", "dev"]
+            tail = [f"category {i % 20}", images[i % 16], "made", f"l2 {i % 6}", "", "dev"]
             file.write("\t".join([*cells, *tail]) + "\n")
             said.append((str(index), answer if generator.random() < 0.9 else "I think it is a dog."))
     return _predictions(folder, said)
 
 
 def make_vqa(folder: Path) -> Path:
-    """VQAv2 validation: 214,354 questions with 2,143,540 answers about 40,504 pictures."""
+    """VQAv2 validation: 214,354 questions with 2,143,540 answers about 40,504 images."""
     generator = random.Random(4)
     words = [f"{generator.choice(('red', 'the dog', 'a man', 'two', 'left'))} {i}" for i in range(20_000)]
     vocabulary = ["yes", "no", *map(str, range(20)), "one", "none", "red and white", "t-shirt", *words]
@@ -88,7 +88,7 @@ def make_vqa(folder: Path) -> Path:
     for i, main in enumerate(mains):
         agreeing = generator.choice((10, 10, 9, 8, 6, 4, 3))
         golds = [main] * agreeing + [next(others) + generator.choice(_MARKS) for _ in range(10 - agreeing)]
-        question_id, image_id = 1000 * (i % VQA_PICTURES) + i // VQA_PICTURES, i % VQA_PICTURES
+        question_id, image_id = 1000 * (i % VQA_IMAGES) + i // VQA_IMAGES, i % VQA_IMAGES
         questions.append({"image_id": image_id, "question": f"What is thing {i}?", "question_id": question_id})
         annotations.append(_annotation(question_id, image_id, golds, generator.randrange(65)))
         said.append((question_id, generator.choice(golds) + generator.choice(_MARKS)))
@@ -116,7 +116,7 @@ def _predictions(folder: Path, said: Sequence[tuple[object, object]]) -> Path:
     return path
 
 
-def _picture(seed: int) -> str:
+def _image(seed: int) -> str:
     """A JPEG of about 40 kB as base64."""
     pixels = np.random.default_rng(seed).integers(0, 256, size=(260, 260, 3), dtype=np.uint8)
     buffer = io.BytesIO()

@@ -58,7 +58,7 @@ class RandomLlava(Llava15):
     """The family ``llava-1.5`` in everything but where its weights come from; folders of weights are never opened.
 
     The model is made where it will work: ``place`` is torch's name of that device. Prompt, places, LoRA, projector,
-    tower and pictures are the family's.
+    tower and images are the family's.
     """
 
     size: str = "7b"
@@ -99,13 +99,13 @@ class RandomLlava(Llava15):
         return tokenizer()
 
     def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-        """See Family; pictures are brought to where the model is."""
+        """See Family; images are brought to where the model is."""
         return Llava15.encode_images(self, model, pixels.to(self.place))
 
 
 @cache
 def tokenizer() -> PreTrainedTokenizerBase:
-    """Words as tokens. ``<image>`` is one of them, which is where transformers' own way puts the picture."""
+    """Words as tokens. ``<image>`` is one of them, which is where transformers' own way puts the image."""
     return build_tokenizer([*re.findall(r"\w+", f"{SYSTEM} {QUESTION}"), *_WORDS, *map(str, range(10))])
 
 
@@ -127,7 +127,7 @@ def _configuration(size: str) -> LlavaConfig:
     return config
 
 
-def picture(number: int, side: int = 336) -> bytes:
+def image(number: int, side: int = 336) -> bytes:
     """A PNG of coloured noise, another one for each number."""
     draw = random.Random(number)
     small = Image.frombytes("RGB", (16, 12), draw.randbytes(16 * 12 * 3))
@@ -137,11 +137,11 @@ def picture(number: int, side: int = 336) -> bytes:
 
 
 def records(folder: Path, count: int, answer_words: int) -> list[TrainingRecord]:
-    """Records of equal length, each with a picture of its own below ``folder``: a question, and words as the answer."""
+    """Records of equal length, each with an image of its own below ``folder``: a question, and words as the answer."""
     made = []
     for number in range(count):
         path = folder / f"{number}.png"
-        path.write_bytes(picture(number))
+        path.write_bytes(image(number))
         words = random.Random(number).choices(_WORDS, k=answer_words)
         made.append(TrainingRecord(path, ((QUESTION, " ".join(words)),)))
     return made

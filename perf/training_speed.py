@@ -121,13 +121,13 @@ def _plain_batches(family: RandomLlava, recipe: Recipe, made: list[TrainingRecor
 
 
 def _pixels(family: RandomLlava, record: TrainingRecord) -> torch.Tensor:
-    with Image.open(cast(Path, record.picture)) as opened:
+    with Image.open(cast(Path, record.image)) as opened:
         return family.pixels(opened)
 
 
 @torch.inference_mode()
 def looked_at_a_second(family: RandomLlava, folder: Path, batch: int) -> float:
-    """Pictures that the vision tower looks at, without reading them from their files."""
+    """Images that the vision tower looks at, without reading them from their files."""
     forget(family)
     model = family.load_model(folder)
     device = torch.device(family.place)

@@ -1,7 +1,7 @@
 """The Visual Genome index at size: `python -m perf.visual_genome_index [--megabytes 720] [--folder DIR]`.
 
-Makes a `region_descriptions.json` in the published shape and of the published size (712 MB, 108,077 pictures, 5.4 M
-regions; the phrases are nonsense), indexes it, looks pictures up, and does the same by reading the file whole with
+Makes a `region_descriptions.json` in the published shape and of the published size (712 MB, 108,077 images, 5.4 M
+regions; the phrases are nonsense), indexes it, looks images up, and does the same by reading the file whole with
 `json.load` and with orjson. Every step runs in a process of its own, whose peak memory and processor time are printed
 beside its time: on a busy machine the two times differ.
 """
@@ -24,7 +24,7 @@ import orjson
 
 from dataengine.data.json_index import IndexedEntries, build_index, index_path
 
-PICTURES = 108_077
+IMAGES = 108_077
 _MOST_REGIONS = 100
 _LOOK_UPS = 2_000
 _WORDS = (
@@ -48,48 +48,48 @@ _WORDS = (
 def make_regions(file: Path, megabytes: float) -> int:
     """Write entries until the file has its size, with escapes and end blanks as published; the entries written."""
     generator = random.Random(7)
-    written = picture = region_id = 0
+    written = image = region_id = 0
     with file.open("w", encoding="utf-8") as out:
         written += out.write("[")
         while written < megabytes * 1e6:
-            picture += 1
+            image += 1
             regions = []
             for _ in range(generator.randint(1, _MOST_REGIONS)):
                 region_id += 1
                 phrase = " ".join(generator.choices(_WORDS, k=generator.randint(2, 7)))
                 box = {key: generator.randint(0, 500) for key in ("x", "y", "width", "height")}
-                regions.append({"region_id": region_id, **box, "image_id": picture, "phrase": f"{phrase} "})
-            written += out.write((", " if picture > 1 else "") + json.dumps({"regions": regions, "id": picture}))
+                regions.append({"region_id": region_id, **box, "image_id": image, "phrase": f"{phrase} "})
+            written += out.write((", " if image > 1 else "") + json.dumps({"regions": regions, "id": image}))
         out.write("]")
-    return picture
+    return image
 
 
-def wanted(pictures: int) -> list[str]:
-    """Pictures to look up."""
-    return [str(number) for number in random.Random(8).choices(range(1, pictures + 1), k=_LOOK_UPS)]
+def wanted(images: int) -> list[str]:
+    """Images to look up."""
+    return [str(number) for number in random.Random(8).choices(range(1, images + 1), k=_LOOK_UPS)]
 
 
 def measure_index(file: Path) -> dict[str, float]:
     """Seconds to index a file that has no index."""
     index_path(file).unlink(missing_ok=True)
     start = time.perf_counter()
-    pictures = build_index(file, "")
-    return {"seconds": time.perf_counter() - start, "pictures": pictures, "bytes": index_path(file).stat().st_size}
+    images = build_index(file, "")
+    return {"seconds": time.perf_counter() - start, "pictures": images, "bytes": index_path(file).stat().st_size}
 
 
 def measure_lookup(file: Path) -> dict[str, float]:
     """Seconds to open the index, and microseconds a look-up."""
     start = time.perf_counter()
     rows = IndexedEntries(file, "")
-    pictures = len(rows)
+    images = len(rows)
     opened = time.perf_counter()
-    found = sum(len(rows[name]["regions"]) for name in wanted(pictures))
+    found = sum(len(rows[name]["regions"]) for name in wanted(images))
     end = time.perf_counter()
     return {"seconds": opened - start, "lookup": 1e6 * (end - opened) / _LOOK_UPS, "found": found}
 
 
 def measure_whole(file: Path, load: Callable[[bytes], Any]) -> dict[str, float]:
-    """Seconds to read the file whole into a dictionary by picture, and microseconds a look-up."""
+    """Seconds to read the file whole into a dictionary by image, and microseconds a look-up."""
     start = time.perf_counter()
     rows = {str(entry["id"]): entry for entry in load(file.read_bytes())}
     opened = time.perf_counter()
@@ -116,9 +116,9 @@ def in_child(step: str, file: Path) -> dict[str, float]:
 def compare(folder: Path, megabytes: float) -> None:
     """Make the file, measure each step, print the table."""
     file = folder / "region_descriptions.json"
-    pictures = make_regions(file, megabytes)
+    images = make_regions(file, megabytes)
     size = file.stat().st_size / 1e6
-    print(f"{size:.0f} MB, {pictures:,} pictures\n")
+    print(f"{size:.0f} MB, {images:,} pictures\n")
     print(f"{'step':16}{'s':>8}{'CPU s':>8}{'MB/CPU s':>10}{'peak MB':>9}{'µs a look-up':>14}")
     found = set()
     for step in STEPS:

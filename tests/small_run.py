@@ -14,7 +14,7 @@ SIZES = {"base": 40, "pool": 120, "diagnose": 24, "report": 30}
 
 
 def make_world(folder: Path) -> Path:
-    """A small world of pictures."""
+    """A small world of images."""
     make(folder, seed=7, sizes=SIZES, workers=1)
     return folder
 

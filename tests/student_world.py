@@ -14,7 +14,7 @@ from dataengine.inference.bases import Bases
 from dataengine.inference.in_process import InprocessStudent
 from dataengine.inference.settings import ServingSettings
 from dataengine.student.tiny_llava import TinyLlava
-from dataengine.testing.pictures import noisy_picture, plain_picture
+from dataengine.testing.images import noisy_image, plain_image
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
 from dataengine.training.training import train
@@ -51,9 +51,9 @@ def build(folder: Path) -> StudentWorld:
     """Random base weights, and an adapter trained on them for two steps."""
     store = DirectoryStore(folder / "store")
     weights = micro_student.build(folder / "base")
-    picture = folder / "p.png"
-    picture.write_bytes(plain_picture(220, 0, 0))
-    record = TrainingRecord(picture, (("what color is the thing?", "blue"),))
+    image = folder / "p.png"
+    image.write_bytes(plain_image(220, 0, 0))
+    record = TrainingRecord(image, (("what color is the thing?", "blue"),))
     recipe = Recipe(max_steps=2, batch_size=2, rank=4, lr=2e-2)
     adapter = train(TinyLlava(), weights, [record] * 4, recipe, folder / "trained").adapter
     base = CheckpointDoc(
@@ -70,11 +70,11 @@ def build(folder: Path) -> StudentWorld:
 
 
 def questions(number: int) -> list[AskStudent]:
-    """Questions in every mode, about pictures of which each is asked about several times."""
+    """Questions in every mode, about images of which each is asked about several times."""
     modes = (AnswerMode.LIKELIHOOD, AnswerMode.FREE_FORM, AnswerMode.LIKELIHOOD, AnswerMode.LETTER)
     asks = []
     for i in range(number):
         prompt = f"what {' '.join(WORDS[: i % len(WORDS)])}?"
         choices = ("red", "in the top left", "blue", "a green thing")[: 2 + i % 3]
-        asks.append(AskStudent(f"q{i}", noisy_picture(i % 20), prompt, modes[i % 4], choices, max_tokens=6))
+        asks.append(AskStudent(f"q{i}", noisy_image(i % 20), prompt, modes[i % 4], choices, max_tokens=6))
     return asks

@@ -22,8 +22,8 @@ def without_near_duplicates(cases: Sequence[BadCase], similarity: float, seed: i
     """Draw a random case, keep it, drop every case of its type whose question is more alike than `similarity`; repeat.
 
     This is MLLM-DataEngine's pool. Likeness is the normalised indel similarity of the question texts in words only
-    (rapidfuzz `ratio`, 0 to 1); the picture does not count, so in a benchmark that asks one sentence about many
-    pictures the pool collapses to its distinct sentences, as published. Types keep their order; within a type the
+    (rapidfuzz `ratio`, 0 to 1); the image does not count, so in a benchmark that asks one sentence about many
+    images the pool collapses to its distinct sentences, as published. Types keep their order; within a type the
     order is that of drawing. The outcome depends on the cases as a set, `similarity` and `seed` only.
     """
     by_type: dict[str, list[BadCase]] = {}
@@ -63,7 +63,7 @@ def _bad_case(prediction: Prediction) -> BadCase:
         question_id=prediction.question_id,
         question=prediction.question,
         question_type=prediction.question_type,
-        picture=prediction.picture,
+        image=prediction.image,
         choices=prediction.choices,
         gold=prediction.gold,
         answered=prediction.read_as or prediction.raw,

@@ -50,17 +50,17 @@ def types_table(counts: Mapping[str, int], meanings: Mapping[str, str]) -> Rende
 
 
 def findings_table(findings: Findings) -> RenderableType:
-    """Counts by type and of pictures."""
+    """Counts by type and of images."""
     table = _table("type", "questions")
     for name, count in findings.types.items():
         table.add_row(Text(name), f"{count:,}")
     answers = "" if findings.scorable else ", answers not public"
-    fine = findings.pictures - len(findings.broken)
+    fine = findings.images - len(findings.broken)
     return Group(
         table,
         Text(
             f"{findings.benchmark}: {findings.questions:,} questions{answers}; "
-            f"{fine:,} of {findings.pictures:,} pictures decode"
+            f"{fine:,} of {findings.images:,} pictures decode"
         ),
         *(Text(note) for note in findings.notes),
     )

@@ -51,7 +51,7 @@ def list_benchmarks(as_json: JsonOption = False) -> None:
 
 
 def check(benchmark: NameArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Read everything, decode every picture, count, and report what is missing or broken, by file and line.
+    """Read everything, decode every image, count, and report what is missing or broken, by file and line.
 
     Example: dataengine check mmbench --data DIR
     """

@@ -11,11 +11,11 @@ from pathlib import Path
 from dataengine.cli.expecting import disk_line, memory_line, plan_lines, recipe_of, weights_read
 from dataengine.cli.mixing import mix_line
 from dataengine.core.errors import ConfigurationError, DataEngineError, InputError
-from dataengine.core.ports import PictureSource
+from dataengine.core.ports import ImageSource
 from dataengine.data.embeddings import Embeddings
 from dataengine.data.exports import training_turns
+from dataengine.data.image_sources import open_source
 from dataengine.data.ocr import KnownText
-from dataengine.data.picture_sources import open_source
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import fingerprints
 from dataengine.evaluation.judging import judge_of
@@ -41,14 +41,14 @@ class Checked:
 
 
 def check(run: RunFile, home: Path = Path()) -> Checked:
-    """Look at weights, questions, pictures, teacher, prompt, filters, base data, recipe, memory and disk, and at all of
+    """Look at weights, questions, images, teacher, prompt, filters, base data, recipe, memory and disk, and at all of
     them even if one is broken; then say what each round is expected to take. Changes no file. Reads every file that the
-    run will read, but of weights only the headers, and of a pool of more than 5,000 pictures only 500."""
+    run will read, but of weights only the headers, and of a pool of more than 5,000 images only 500."""
     found = Checked()
     for name, look in (
         ("student", _student),
         ("benchmark", lambda run: _benchmark(run, found.counts)),
-        ("pictures", _pictures),
+        ("pictures", _images),
         ("teacher", _teacher),
         ("prompt", _prompt),
         ("filters", _filters),
@@ -109,27 +109,27 @@ def _sizes(splits: Splits) -> str:
     return f"{len(splits.diagnose.questions)} diagnose + {len(splits.report.questions)} report questions"
 
 
-def _pictures(run: RunFile) -> str:
-    source: PictureSource = open_source(run.pictures.source, run.pictures.data)
-    pictures = source.pictures()
-    if not pictures:
-        raise InputError("the pool has no pictures", where=str(run.pictures.data))
+def _images(run: RunFile) -> str:
+    source: ImageSource = open_source(run.images.source, run.images.data)
+    images = source.images()
+    if not images:
+        raise InputError("the pool has no pictures", where=str(run.images.data))
     regions = 0
-    looked_at = pictures if len(pictures) <= _SMALL_POOL else pictures[:: len(pictures) // _LOOKED_AT]
-    for picture in looked_at:
-        source.read(picture.path)
-        regions += len(source.annotations(picture.picture_id).regions)
-    if run.pictures.embeddings is not None:
-        Embeddings(run.pictures.embeddings).nearest("", 1)
-    if run.pictures.ocr is not None:
-        known = KnownText(run.pictures.ocr).lines
-        missing = sum(picture.path not in known for picture in pictures)
+    looked_at = images if len(images) <= _SMALL_POOL else images[:: len(images) // _LOOKED_AT]
+    for image in looked_at:
+        source.read(image.path)
+        regions += len(source.annotations(image.image_id).regions)
+    if run.images.embeddings is not None:
+        Embeddings(run.images.embeddings).nearest("", 1)
+    if run.images.ocr is not None:
+        known = KnownText(run.images.ocr).lines
+        missing = sum(image.path not in known for image in images)
         if missing:
-            what = f"knows nothing of {missing} of {len(pictures)} pictures"
-            raise InputError(what, where=str(run.pictures.ocr), todo="Go on with: dataengine data read-text")
-    if len(looked_at) < len(pictures):
-        return f"{len(pictures)} pictures; {len(looked_at)} of them looked at, {regions} regions"
-    return f"{len(pictures)} pictures, {regions} regions"
+            what = f"knows nothing of {missing} of {len(images)} pictures"
+            raise InputError(what, where=str(run.images.ocr), todo="Go on with: dataengine data read-text")
+    if len(looked_at) < len(images):
+        return f"{len(images)} pictures; {len(looked_at)} of them looked at, {regions} regions"
+    return f"{len(images)} pictures, {regions} regions"
 
 
 def _teacher(run: RunFile) -> str:
@@ -145,7 +145,7 @@ def _teacher(run: RunFile) -> str:
 
 def _prompt(run: RunFile) -> str:
     prompt = load_prompt(run.generation.prompt)
-    if prompt.shows_picture and run.teacher.kind == "annotations":
+    if prompt.shows_image and run.teacher.kind == "annotations":
         raise ConfigurationError(
             "the embedded teacher cannot see pictures", where="generation.prompt", todo="Use gen-2, or another teacher"
         )

@@ -41,7 +41,7 @@ def index(
     source: Annotated[Path, typer.Option(help="The folder that holds its files.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Index a picture source's large files, so that each picture is looked up and the files are never read whole.
+    """Index an image source's large files, so that each image is looked up and the files are never read whole.
 
     Writes FILE.index beside each file. Interrupted or killed, the same command goes on. A file that has not changed is
     not indexed again. COCO needs no index: it is read in pieces.

@@ -14,8 +14,8 @@ from dataengine.runtime.runfile import RunFile
 from dataengine.training.recipe import Recipe, recipe_in_round
 
 _GIB = 2**30
-_PICTURE_BYTES = 100_000
-"""A picture of Visual Genome or COCO; the trainer keeps a copy of each that it trains on."""
+_IMAGE_BYTES = 100_000
+"""An image of Visual Genome or COCO; the trainer keeps a copy of each that it trains on."""
 _SAMPLE_BYTES = 6_000
 """A sample with its refusals and the teacher's reply."""
 
@@ -73,7 +73,7 @@ def disk_line(run: RunFile, home: Path) -> str:
     parts, _ = _memory(run)
     devices = run.cost.gpus if run.cost.sharded else 1
     adapter = parts["trained"] * devices
-    needed = samples * (_PICTURE_BYTES + _SAMPLE_BYTES) + adapter * run.rounds + 2 * 3 * adapter + mix_bytes(run)
+    needed = samples * (_IMAGE_BYTES + _SAMPLE_BYTES) + adapter * run.rounds + 2 * 3 * adapter + mix_bytes(run)
     there = next(place for place in (home.resolve(), *home.resolve().parents) if place.exists())
     free = shutil.disk_usage(there).free
     line = f"about {needed / 1e9:.1f} GB, {free / 1e9:.0f} GB free"

@@ -16,7 +16,7 @@ def mix_line(run: RunFile, counts: dict[str, int]) -> str:
     """Each data set with its records, and how they are drawn; `counts` gets the sum, as "mix".
 
     Every file is read whole, piece by piece. Raises InputError for a file that is missing, a record that is broken or
-    whose picture is missing: the first of each data set, all of them in one error.
+    whose image is missing: the first of each data set, all of them in one error.
     """
     mix = run.training.mixed()
     if mix is None:
@@ -37,7 +37,7 @@ def mix_line(run: RunFile, counts: dict[str, int]) -> str:
 
 def _count(given: MixedSection) -> int:
     form = given.form or "direct"
-    known = sum(1 for _ in read_records(given.data, turns_in(form, 0), given.pictures))
+    known = sum(1 for _ in read_records(given.data, turns_in(form, 0), given.images))
     if not known:
         raise InputError("holds no record", where=str(given.data), todo=f"Fill the data set {given.name!r} or drop it")
     return known

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from dataengine.cli.mixing import records_of_a_batch
 from dataengine.core.errors import DataEngineError
-from dataengine.core.pictures import Annotations, Picture, Region
-from dataengine.data.picture_sources import open_source
+from dataengine.core.images import Annotations, PoolImage, Region
+from dataengine.data.image_sources import open_source
 from dataengine.generation.prompt_files import load_prompt
 from dataengine.runtime.runfile import RunFile
 from dataengine.training.recipe import Recipe
@@ -21,8 +21,8 @@ CHARACTERS_PER_TOKEN = 4.0
 _LOOKED_AT = 20
 _REPLY_CHARACTERS = 360
 """Published samples hold 68 characters of question and 77 of answer; the JSON around them and options add the rest."""
-_PICTURE_TOKENS = 1000
-"""What endpoints charge for a picture of usual size, roughly."""
+_IMAGE_TOKENS = 1000
+"""What endpoints charge for an image of usual size, roughly."""
 _ASSUMED = "picture information assumed: the pool cannot be read yet"
 _MILLION = 1e6
 
@@ -143,34 +143,34 @@ def _money(run: RunFile, prompt: float, completion: float) -> float | None:
 
 
 def prompt_size(run: RunFile) -> PromptSize:
-    """Tokens of the run's own requests, measured on the first pictures of the pool; where it cannot be read, on a
-    picture of forty regions."""
+    """Tokens of the run's own requests, measured on the first images of the pool; where it cannot be read, on an
+    image of forty regions."""
     prompt = load_prompt(run.generation.prompt)
     try:
         known, note = _some(run), f"measured on {_LOOKED_AT} pictures"
     except DataEngineError:
         known, note = [_usual()], _ASSUMED
     cases = [_case()] * run.analysis.examples
-    written = [prompt.write("Instance Attributes", cases, picture, run.teacher, 0) for picture in known]
-    shown = _PICTURE_TOKENS if prompt.shows_picture else 0
+    written = [prompt.write("Instance Attributes", cases, image, run.teacher, 0) for image in known]
+    shown = _IMAGE_TOKENS if prompt.shows_image else 0
     write = _mean([len(request.system) + len(request.user) for request in written]) / CHARACTERS_PER_TOKEN + shown
     if "contradicted" not in run.generation.filters:
         return PromptSize(write, 0.0, note)
-    asked = [prompt.verify("What is it?", ["a red ball"] * 4, picture, run.teacher, 0) for picture in known]
+    asked = [prompt.verify("What is it?", ["a red ball"] * 4, image, run.teacher, 0) for image in known]
     verify = _mean([len(request.system) + len(request.user) for request in asked]) / CHARACTERS_PER_TOKEN + shown
     return PromptSize(write, verify, note)
 
 
 def _some(run: RunFile) -> list[Annotations]:
-    source = open_source(run.pictures.source, run.pictures.data)
-    pictures: Sequence[Picture] = source.pictures()[:_LOOKED_AT]
-    return [source.annotations(picture.picture_id) for picture in pictures]
+    source = open_source(run.images.source, run.images.data)
+    images: Sequence[PoolImage] = source.images()[:_LOOKED_AT]
+    return [source.annotations(image.image_id) for image in images]
 
 
 def _usual() -> Annotations:
-    """A picture as Visual Genome describes them: forty regions of five words."""
+    """An image as Visual Genome describes them: forty regions of five words."""
     region = Region("a brown dog on grass", (10, 10, 50, 50))
-    return Annotations(Picture("0", "0", 100, 100), (region,) * 40)
+    return Annotations(PoolImage("0", "0", 100, 100), (region,) * 40)
 
 
 def _case() -> BadCase:
@@ -178,7 +178,7 @@ def _case() -> BadCase:
         question_id="",
         question="What is the color of the car on the left side of the picture?",
         question_type="",
-        picture="",
+        image="",
         choices=("It is red", "It is blue", "It is white", "It is green"),
         gold="It is red",
         answered="",

@@ -14,7 +14,7 @@ from rich.table import Table
 from dataengine.cli.exits import SHORT_OF_GOAL
 from dataengine.cli.options import JsonOption, RunFileArgument, result_console
 from dataengine.core.questions import Question
-from dataengine.data.picture_sources import open_source
+from dataengine.data.image_sources import open_source
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.splits import read_splits
 from dataengine.generation.ipo.keeping import KeptTeacher, write_outcome, write_version
@@ -75,10 +75,10 @@ async def _search(optimiser: Optimiser, text: str) -> list[Version | Refused]:
 
 
 def _optimiser(run: RunFile, form: str, out: Path, size: int, rule: StopRule) -> Optimiser:
-    source = open_source(run.pictures.source, run.pictures.data)
+    source = open_source(run.images.source, run.images.data)
     diagnose = read_splits(find_benchmark(run.benchmark.name), run.benchmark, run.seed).diagnose
     cases = [_case(question) for question in diagnose.questions]
-    shows = load_prompt(run.generation.prompt).shows_picture
+    shows = load_prompt(run.generation.prompt).shows_image
 
     def heard(entry: Version | Refused) -> None:
         write_version(out, form, entry)
@@ -101,7 +101,7 @@ def _case(question: Question) -> BadCase:
         question_id=question.question_id,
         question=question.text,
         question_type=question.question_type,
-        picture=question.picture,
+        image=question.image,
         choices=question.choices,
         gold=question.answer_text,
         answered="",

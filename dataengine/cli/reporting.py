@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dataengine.cli.finding import Found
 from dataengine.core.errors import ConfigurationError, DataEngineError
-from dataengine.core.ports import PictureSource, Store
+from dataengine.core.ports import ImageSource, Store
 from dataengine.core.questions import Split
-from dataengine.data.picture_sources import open_source
+from dataengine.data.image_sources import open_source
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.splits import Splits, read_splits
 from dataengine.report.page import report_page
@@ -24,7 +24,7 @@ def write_report(store: Store, home: Path, run: RunFile) -> Path:
     """
     found = Found(home, run.run, store)
     path = found.place.folder / "report.html"
-    page = report_page(store, found.view(), picture_reader(run))
+    page = report_page(store, found.view(), image_reader(run))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _write_whole(path, page)
@@ -40,8 +40,8 @@ def _write_whole(path: Path, text: str) -> None:
     beside.replace(path)
 
 
-def picture_reader(run: RunFile) -> Callable[[str, str], bytes | None]:
-    """Reads a picture by where it is from ("pool", "diagnose" or "report") and the name that records give it.
+def image_reader(run: RunFile) -> Callable[[str, str], bytes | None]:
+    """Reads an image by where it is from ("pool", "diagnose" or "report") and the name that records give it.
 
     Gives None if it cannot be read any more.
     """
@@ -51,15 +51,15 @@ def picture_reader(run: RunFile) -> Callable[[str, str], bytes | None]:
         return read_splits(find_benchmark(run.benchmark.name), run.benchmark, run.seed)
 
     @cache
-    def pool() -> PictureSource:
-        return open_source(run.pictures.source, run.pictures.data)
+    def pool() -> ImageSource:
+        return open_source(run.images.source, run.images.data)
 
     def read(place: str, name: str) -> bytes | None:
         try:
             if place == Split.DIAGNOSE.value:
-                return splits().diagnose.read_picture(name)
+                return splits().diagnose.read_image(name)
             if place == Split.REPORT.value:
-                return splits().report.read_picture(name)
+                return splits().report.read_image(name)
             return pool().read(name)
         except DataEngineError:
             return None

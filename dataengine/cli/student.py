@@ -37,7 +37,7 @@ def inspect(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a model family: parameters, what LoRA adapts, the trained share, the prompt, where the picture goes.
+    """Show a model family: parameters, what LoRA adapts, the trained share, the prompt, where the image goes.
 
     Weights are not loaded; the sizes come from the configuration.
 
@@ -115,7 +115,7 @@ def _input(family: Family) -> tuple[int, ...]:
 
 
 def _place(family: Family, checkpoint: Path | None) -> dict[str, int]:
-    """Where the picture's tokens stand in the example's; nothing without a tokenizer."""
+    """Where the image's tokens stand in the example's; nothing without a tokenizer."""
     if checkpoint is None:
         return {}
     from dataengine.student.encoding import encode
@@ -126,15 +126,15 @@ def _place(family: Family, checkpoint: Path | None) -> dict[str, int]:
 
 
 def prompt_text(family: Family) -> str:
-    """The example question as the family asks it, the picture's places written once with their number."""
+    """The example question as the family asks it, the image's places written once with their number."""
     places = f"⟨{family.num_image_tokens} x {family.image_token}⟩"
-    text = "".join(places if piece.picture else piece.text for piece in family.prompt([(QUESTION, None)]))
+    text = "".join(places if piece.image else piece.text for piece in family.prompt([(QUESTION, None)]))
     return text.replace(family.image_token * family.num_image_tokens, places)
 
 
 def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
-    lora, picture = told["lora"], told["picture"]
-    where = f", from token {picture['first_place']} of {picture['prompt_tokens']}" if "first_place" in picture else ""
+    lora, image = told["lora"], told["picture"]
+    where = f", from token {image['first_place']} of {image['prompt_tokens']}" if "first_place" in image else ""
     return [
         ("weights", told["checkpoint"] or "published size"),
         ("parameters", f"{told['parameters']:,}"),
@@ -143,5 +143,5 @@ def _lines(told: dict[str, Any]) -> list[tuple[str, str]]:
         ("trained in full", ", ".join(told["trained_in_full"]) or "nothing"),
         ("trainable", f"{told['trainable']:,} ({100 * told['trainable_share']:.2f} %)"),
         ("precision", told["precision"]),
-        ("picture", f"{' x '.join(map(str, picture['input']))} to {picture['tokens']} tokens{where}"),
+        ("picture", f"{' x '.join(map(str, image['input']))} to {image['tokens']} tokens{where}"),
     ]

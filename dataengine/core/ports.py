@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dataengine.core.artifacts import ArtifactRef
-from dataengine.core.pictures import Annotations, Picture
+from dataengine.core.images import Annotations, PoolImage
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 
 
@@ -122,13 +122,13 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AskStudent:
-    """One question to the student: the picture's bytes, the prompt's text, how to answer, and the choices to rank.
+    """One question to the student: the image's bytes, the prompt's text, how to answer, and the choices to rank.
 
-    An empty `picture` asks without one: the family's prompt then has no place for a picture.
+    An empty `image` asks without one: the family's prompt then has no place for an image.
     """
 
     question_id: str
-    picture: bytes
+    image: bytes
     prompt: str
     mode: AnswerMode
     choices: tuple[str, ...] = ()
@@ -155,7 +155,7 @@ class TeacherReply:
 
 @dataclass(frozen=True, slots=True)
 class TeacherRequest:
-    """One request: `system` and `user` text, decoding options, a seed, and optionally the picture itself."""
+    """One request: `system` and `user` text, decoding options, a seed, and optionally the image itself."""
 
     system: str
     user: str
@@ -163,7 +163,7 @@ class TeacherRequest:
     top_p: float = 0.9
     max_tokens: int = 800
     seed: int = 0
-    picture: bytes | None = None
+    image: bytes | None = None
 
 
 class Teacher(Protocol):
@@ -176,24 +176,24 @@ class Teacher(Protocol):
         """Give back what it holds (connections); it is not asked any more. Closing twice is closing once."""
 
 
-class PictureSource(Protocol):
-    """A pool of pictures that are described. Raises InputError for broken files."""
+class ImageSource(Protocol):
+    """A pool of images that are described. Raises InputError for broken files."""
 
-    def pictures(self) -> Sequence[Picture]:
-        """Every picture, in a fixed order."""
+    def images(self) -> Sequence[PoolImage]:
+        """Every image, in a fixed order."""
 
-    def annotations(self, picture_id: str) -> Annotations:
-        """What is known about one picture."""
+    def annotations(self, image_id: str) -> Annotations:
+        """What is known about one image."""
 
     def read(self, path: str) -> bytes:
-        """The encoded bytes of the picture that a sample names `path`."""
+        """The encoded bytes of the image that a sample names `path`."""
 
 
-class PictureEmbedder(Protocol):
-    """Says how pictures look, as points. Blocking: call it off the event loop."""
+class ImageEmbedder(Protocol):
+    """Says how images look, as points. Blocking: call it off the event loop."""
 
-    def embed(self, pictures: Sequence[bytes]) -> Sequence[Sequence[float]]:
-        """A point of length 1 for each picture: pictures that look alike lie close. Raises InputError for one that does
+    def embed(self, images: Sequence[bytes]) -> Sequence[Sequence[float]]:
+        """A point of length 1 for each image: images that look alike lie close. Raises InputError for one that does
         not decode."""
 
 

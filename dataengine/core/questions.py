@@ -24,16 +24,16 @@ class AnswerMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question of a benchmark about one picture.
+    """One question of a benchmark about one image.
 
-    `picture` names the picture within its benchmark (a path or an id); `choices` are the option texts in order and
+    `image` names the image within its benchmark (a path or an id); `choices` are the option texts in order and
     empty for open questions; `gold` is the index of the right choice, or None for open questions, whose accepted
     answers are `references` (one, or the ten of VQA). `question_type` is the benchmark's own class of question.
     `extra` carries what only the benchmark's scorer reads.
     """
 
     question_id: str
-    picture: str
+    image: str
     text: str
     question_type: str
     choices: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """The question could not be asked (corrupt picture, time-out, outage): not a wrong answer."""
+    """The question could not be asked (corrupt image, time-out, outage): not a wrong answer."""
 
     question_id: str
     reason: str

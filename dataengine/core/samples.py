@@ -23,7 +23,7 @@ class Lineage:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One training record. `answer` is a sentence, `short_answer` a word or phrase, `options` the choices as shown,
-    `choice_answer` the letter of the right one ("" where there are no options), `image` the picture's path in its
+    `choice_answer` the letter of the right one ("" where there are no options), `image` the image's path in its
     source, `qtype` the question type's name."""
 
     sample_id: str

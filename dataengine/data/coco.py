@@ -1,7 +1,7 @@
-"""COCO as it is published: `annotations/instances_SPLIT.json` and `captions_SPLIT.json` over a folder of pictures.
+"""COCO as it is published: `annotations/instances_SPLIT.json` and `captions_SPLIT.json` over a folder of images.
 
-A source is one split: a folder that holds `annotations/` and exactly one folder of pictures (`train2017`, `val2017`),
-or such a folder of pictures itself, beside which `annotations/` lies. Captions need not be there. The files are read in
+A source is one split: a folder that holds `annotations/` and exactly one folder of images (`train2017`, `val2017`),
+or such a folder of images itself, beside which `annotations/` lies. Captions need not be there. The files are read in
 pieces, and only categories and boxes are kept of them: most of the instances file is outlines, which nobody is told.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from dataengine.core.errors import InputError
-from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.core.images import Annotations, PoolImage, Region
+from dataengine.data.image_files import read_image
 from dataengine.data.json_files import kind_of, number, text
 from dataengine.data.json_index import parsed
 from dataengine.data.json_stream import elements
-from dataengine.data.picture_files import read_picture
 
 _PREFIX = "coco"
 _TODO = "Fetch it from the COCO site: annotations/ beside train2017/ or val2017/"
@@ -28,9 +28,9 @@ _TODO = "Fetch it from the COCO site: annotations/ beside train2017/ or val2017/
 
 @dataclass(slots=True)
 class _Instances:
-    """A split's pictures, its categories, and for each picture the rows of its boxes."""
+    """A split's images, its categories, and for each image the rows of its boxes."""
 
-    pictures: dict[str, Picture] = field(default_factory=dict)
+    images: dict[str, PoolImage] = field(default_factory=dict)
     categories: dict[int, str] = field(default_factory=dict)
     rows: dict[str, array[int]] = field(default_factory=lambda: defaultdict(lambda: array("i")))
     kinds: array[int] = field(default_factory=lambda: array("i"))
@@ -38,35 +38,35 @@ class _Instances:
 
 
 class Coco:
-    """A picture source over one COCO split. Files are read when first needed; what was read of them is kept."""
+    """An image source over one COCO split. Files are read when first needed; what was read of them is kept."""
 
     def __init__(self, folder: Path) -> None:
-        """`folder` holds `annotations/` and one folder of pictures, or is the folder of pictures."""
+        """`folder` holds `annotations/` and one folder of images, or is the folder of images."""
         self._folder = folder
 
-    def pictures(self) -> Sequence[Picture]:
-        """Every picture of the instances file, in its order."""
-        return tuple(self._instances.pictures.values())
+    def images(self) -> Sequence[PoolImage]:
+        """Every image of the instances file, in its order."""
+        return tuple(self._instances.images.values())
 
-    def annotations(self, picture_id: str) -> Annotations:
+    def annotations(self, image_id: str) -> Annotations:
         """The captions, and a box for each instance with its category's name. The boxes stand in for regions too."""
         known = self._instances
-        picture = known.pictures.get(picture_id)
-        if picture is None:
-            raise InputError(f"there is no picture {picture_id}", where=str(self._file("instances")))
-        objects = tuple(self._region(row) for row in known.rows.get(picture_id, ()))
-        return Annotations(picture, objects, captions=tuple(self._captions.get(picture_id, ())), objects=objects)
+        image = known.images.get(image_id)
+        if image is None:
+            raise InputError(f"there is no picture {image_id}", where=str(self._file("instances")))
+        objects = tuple(self._region(row) for row in known.rows.get(image_id, ()))
+        return Annotations(image, objects, captions=tuple(self._captions.get(image_id, ())), objects=objects)
 
     def read(self, path: str) -> bytes:
         """The bytes of `coco/train2017/000000000009.jpg`. Raises InputError where it is missing or does not decode."""
         parts = PurePosixPath(path).parts
         if len(parts) != 3 or parts[:2] != (_PREFIX, self._split.name) or ".." in parts:
             raise InputError(f"is no path of a picture of {self._split.name}", where=path)
-        return read_picture(self._split / parts[2], path)
+        return read_image(self._split / parts[2], path)
 
     @cached_property
     def _split(self) -> Path:
-        """The folder of pictures. Raises InputError where it cannot be told which it is."""
+        """The folder of images. Raises InputError where it cannot be told which it is."""
         if (self._folder.parent / "annotations").is_dir() and not (self._folder / "annotations").is_dir():
             return self._folder
         named = [path.stem.removeprefix("instances_") for path in self._folder.glob("annotations/instances_*.json")]
@@ -91,8 +91,8 @@ class Coco:
             where = f"{file}, byte {element.start}"
             entry = parsed(element.data, where, _TODO)
             if element.section == "images":
-                picture = self._picture(entry, where)
-                known.pictures[picture.picture_id] = picture
+                image = self._image(entry, where)
+                known.images[image.image_id] = image
             elif element.section == "categories":
                 known.categories[int(number(entry, "id", where))] = text(entry, "name", where).strip()
             elif element.section == "annotations":
@@ -101,18 +101,18 @@ class Coco:
         return known
 
     def _hold_together(self, known: _Instances, file: Path) -> None:
-        if not known.pictures:
+        if not known.images:
             raise InputError("holds no picture", where=str(file), todo=_TODO)
         unknown = set(known.kinds) - known.categories.keys()
         if unknown:
             raise InputError(f"names no category {min(unknown)}", where=str(file), todo=_TODO)
 
-    def _picture(self, entry: Mapping[str, Any], where: str) -> Picture:
+    def _image(self, entry: Mapping[str, Any], where: str) -> PoolImage:
         name = text(entry, "file_name", where)
         width, height = int(number(entry, "width", where)), int(number(entry, "height", where))
         if "/" in name or width < 1 or height < 1:
             raise InputError(f"`file_name` {name!r} of {width} x {height} pixels is no picture", where=where)
-        return Picture(str(int(number(entry, "id", where))), f"{_PREFIX}/{self._split.name}/{name}", width, height)
+        return PoolImage(str(int(number(entry, "id", where))), f"{_PREFIX}/{self._split.name}/{name}", width, height)
 
     @cached_property
     def _captions(self) -> Mapping[str, list[str]]:

@@ -1,6 +1,6 @@
-"""easy-VQA: 5,000 pictures of one coloured shape and 48,000 questions, as the PyPI package `easy-vqa` carries them.
+"""easy-VQA: 5,000 images of one coloured shape and 48,000 questions, as the PyPI package `easy-vqa` carries them.
 
-`rows` reads the questions of a split for a benchmark; `EasyVqa` is a picture source over the train pictures, described
+`rows` reads the questions of a split for a benchmark; `EasyVqa` is an image source over the train images, described
 by what their own questions and answers give away.
 """
 
@@ -15,9 +15,9 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from dataengine.core.errors import InputError
-from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.core.images import Annotations, PoolImage, Region
+from dataengine.data.image_files import read_image
 from dataengine.data.json_files import kind_of, read_json
-from dataengine.data.picture_files import read_picture
 
 SHAPES = ("circle", "rectangle", "triangle")
 COLORS = ("black", "blue", "brown", "gray", "green", "red", "teal", "yellow")
@@ -44,11 +44,11 @@ _TODO = (
 
 @dataclass(frozen=True, slots=True)
 class EasyVqaRow:
-    """One question: `picture` is a path such as `easy-vqa/test/images/0.png`, `kind` one of `CHOICES`."""
+    """One question: `image` is a path such as `easy-vqa/test/images/0.png`, `kind` one of `CHOICES`."""
 
     question: str
     answer: str
-    picture: str
+    image: str
     kind: str
 
 
@@ -77,11 +77,11 @@ def read_easy_vqa(split: str, folder: Path = Path(INSTALLED)) -> tuple[EasyVqaRo
 
 def _row(entry: object, split: str, where: str) -> EasyVqaRow:
     match entry:
-        case [str(question), str(answer), int(picture)] if not isinstance(picture, bool):
+        case [str(question), str(answer), int(image)] if not isinstance(image, bool):
             kind = kind_of_question(question)
             if answer not in CHOICES[kind]:
                 raise InputError(f"{answer!r} is no answer to {question!r}", where=where)
-            return EasyVqaRow(question, answer, f"{_PREFIX}/{split}/images/{picture}.png", kind)
+            return EasyVqaRow(question, answer, f"{_PREFIX}/{split}/images/{image}.png", kind)
     raise InputError("is no [question, answer, picture number]", where=where, todo=_TODO)
 
 
@@ -95,43 +95,43 @@ def kind_of_question(question: str) -> str:
 
 
 class EasyVqa:
-    """A picture source over the train pictures. Its phrases say no more than a picture's own questions and answers:
+    """An image source over the train images. Its phrases say no more than an image's own questions and answers:
     `a red circle`, or `a circle`, `a red shape`, `a shape` where they leave something open."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` holds train/ and test/, or is called `installed`."""
         self._folder = easy_vqa_folder(folder)
 
-    def pictures(self) -> Sequence[Picture]:
-        """The train pictures that have a question, by number."""
-        paths = sorted(self._by_picture, key=lambda path: int(PurePosixPath(path).stem))
-        return tuple(_picture(path) for path in paths)
+    def images(self) -> Sequence[PoolImage]:
+        """The train images that have a question, by number."""
+        paths = sorted(self._by_image, key=lambda path: int(PurePosixPath(path).stem))
+        return tuple(_image(path) for path in paths)
 
-    def annotations(self, picture_id: str) -> Annotations:
-        """One region over the whole picture."""
-        picture = _picture(f"{_PREFIX}/train/images/{picture_id}.png")
-        known = self._by_picture.get(picture.path)
+    def annotations(self, image_id: str) -> Annotations:
+        """One region over the whole image."""
+        image = _image(f"{_PREFIX}/train/images/{image_id}.png")
+        known = self._by_image.get(image.path)
         if known is None:
-            raise InputError(f"there is no picture {picture_id}", where=str(self._folder / "train"))
-        return Annotations(picture, (Region(_phrase(known), (0, 0, picture.width, picture.height)),))
+            raise InputError(f"there is no picture {image_id}", where=str(self._folder / "train"))
+        return Annotations(image, (Region(_phrase(known), (0, 0, image.width, image.height)),))
 
     def read(self, path: str) -> bytes:
         """The bytes of `easy-vqa/train/images/1.png`. Raises InputError where it is missing or does not decode."""
         parts = PurePosixPath(path).parts
         if len(parts) != 4 or parts[0] != _PREFIX or ".." in parts:
             raise InputError("is no path of an easy-VQA picture (easy-vqa/train/images/1.png)", where=path)
-        return read_picture(self._folder.joinpath(*parts[1:]), path)
+        return read_image(self._folder.joinpath(*parts[1:]), path)
 
     @cached_property
-    def _by_picture(self) -> Mapping[str, list[EasyVqaRow]]:
+    def _by_image(self) -> Mapping[str, list[EasyVqaRow]]:
         found: dict[str, list[EasyVqaRow]] = defaultdict(list)
         for row in read_easy_vqa("train", self._folder):
-            found[row.picture].append(row)
+            found[row.image].append(row)
         return found
 
 
-def _picture(path: str) -> Picture:
-    return Picture(PurePosixPath(path).stem, path, _SIDE, _SIDE)
+def _image(path: str) -> PoolImage:
+    return PoolImage(PurePosixPath(path).stem, path, _SIDE, _SIDE)
 
 
 def _phrase(rows: Sequence[EasyVqaRow]) -> str:
@@ -140,7 +140,7 @@ def _phrase(rows: Sequence[EasyVqaRow]) -> str:
 
 
 def _value(rows: Sequence[EasyVqaRow], sort: str, values: tuple[str, ...]) -> str:
-    """The picture's color or shape: said, or named by the question, or the only one that nothing rules out."""
+    """The image's color or shape: said, or named by the question, or the only one that nothing rules out."""
     possible = set(values)
     for row in rows:
         named = set(values).intersection(re.findall(r"[a-z]+", row.question))

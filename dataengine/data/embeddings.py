@@ -1,8 +1,8 @@
-"""How pictures look, kept in a folder: points of length 1 by a picture's name, in shards, so that a killed embedding
+"""How images look, kept in a folder: points of length 1 by an image's name, in shards, so that a killed embedding
 goes on where it was.
 
 A folder is made once per pool, benchmark and model (`dataengine data embed`), on a machine with the model; whoever
-reads it needs no model. `pool` names are paths of pool pictures, `asked` names those of the benchmark's pictures.
+reads it needs no model. `pool` names are paths of pool images, `asked` names those of the benchmark's images.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import canonical_json, digest_of
-from dataengine.core.ports import PictureEmbedder
+from dataengine.core.ports import ImageEmbedder
 
 Read = Callable[[str], bytes]
 SHARD = 1024
@@ -26,9 +26,9 @@ _TODO = "Make it with: dataengine data embed"
 
 
 def write_embeddings(
-    folder: Path, kind: str, names: Sequence[str], read: Read, embedder: PictureEmbedder, batch: int = 64
+    folder: Path, kind: str, names: Sequence[str], read: Read, embedder: ImageEmbedder, batch: int = 64
 ) -> int:
-    """Embed what is not yet in the folder, shard by shard; how many pictures were embedded now."""
+    """Embed what is not yet in the folder, shard by shard; how many images were embedded now."""
     folder.mkdir(parents=True, exist_ok=True)
     new = 0
     for start in range(0, len(names), SHARD):
@@ -60,8 +60,8 @@ class Embeddings:
         self._folder = folder
 
     def nearest(self, asked: str, count: int) -> list[str]:
-        """The `count` pool pictures that look most like the benchmark's picture `asked`, the likest first; none where
-        the benchmark's picture is not in the folder. Raises InputError where the folder holds no embeddings."""
+        """The `count` pool images that look most like the benchmark's image `asked`, the likest first; none where
+        the benchmark's image is not in the folder. Raises InputError where the folder holds no embeddings."""
         names, points = self._pool
         place = self._asked.get(asked)
         if place is None:

@@ -67,14 +67,14 @@ def _seed_record(sample: Sample) -> dict[str, Any]:
 
 
 def _conversations(samples: Sequence[Sample], kind: Format) -> list[dict[str, Any]]:
-    """LLaVA's layout; ShareGPT's names the picture in a list `images` and keeps the rest."""
+    """LLaVA's layout; ShareGPT's names the image in a list `images` and keeps the rest."""
     rows = []
     for sample in samples:
         for form in ("direct", "choice") if sample.options else ("direct",):
             ((question, answer),) = training_turns(sample, form)
             said = [{"from": "human", "value": f"<image>\n{question}"}, {"from": "gpt", "value": answer}]
-            picture = {"images": [sample.image]} if kind == "sharegpt" else {"image": sample.image}
-            rows.append({"id": f"{sample.sample_id}-{form}", **picture, "conversations": said})
+            image = {"images": [sample.image]} if kind == "sharegpt" else {"image": sample.image}
+            rows.append({"id": f"{sample.sample_id}-{form}", **image, "conversations": said})
     return rows
 
 

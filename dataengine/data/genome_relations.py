@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from dataengine.core.errors import InputError
-from dataengine.core.pictures import Annotations, Region
+from dataengine.core.images import Annotations, Region
 from dataengine.data.json_files import entries, kind_of
 from dataengine.data.visual_genome import VisualGenome, box_of, name_of
 
@@ -21,18 +21,18 @@ from dataengine.data.visual_genome import VisualGenome, box_of, name_of
 class RelatedVisualGenome(VisualGenome):
     """A Visual Genome folder that also holds `relationships.json`."""
 
-    def annotations(self, picture_id: str) -> Annotations:
+    def annotations(self, image_id: str) -> Annotations:
         """As without, and a region for each different relationship, around both things."""
-        known = super().annotations(picture_id)
-        return replace(known, regions=(*known.regions, *self._relations(picture_id)))
+        known = super().annotations(image_id)
+        return replace(known, regions=(*known.regions, *self._relations(image_id)))
 
     @cached_property
     def _relation_entries(self) -> Mapping[str, dict[str, Any]]:
-        return self._by_picture("relationships.json")
+        return self._by_image("relationships.json")
 
-    def _relations(self, picture_id: str) -> tuple[Region, ...]:
-        where = f"{self._folder / 'relationships.json'}, picture {picture_id}"
-        found = entries(self._relation_entries.get(picture_id, {}), "relationships", where)
+    def _relations(self, image_id: str) -> tuple[Region, ...]:
+        where = f"{self._folder / 'relationships.json'}, picture {image_id}"
+        found = entries(self._relation_entries.get(image_id, {}), "relationships", where)
         relations = (_relation(entry, where) for entry in found)
         return tuple(dict.fromkeys(relation for relation in relations if relation is not None))
 

@@ -1,6 +1,6 @@
-"""An index over a large JSON file that is a list of objects: where each object lies, by its picture's id.
+"""An index over a large JSON file that is a list of objects: where each object lies, by its image's id.
 
-The index is a file of its own beside the data, 32 bytes a picture; a look-up reads one object. It is written as the
+The index is a file of its own beside the data, 32 bytes an image; a look-up reads one object. It is written as the
 file is read, so that an interrupted indexing goes on where it was. It names the file that it was made of by size and by
 what stands at its beginning and end, so that a copied folder keeps its index and a changed file does not.
 """
@@ -123,7 +123,7 @@ def _read_header(path: Path) -> bytes:
 
 
 class IndexedEntries(Mapping[str, dict[str, Any]]):
-    """The objects of an indexed file by their picture's id. Each is read when it is asked for, and not kept."""
+    """The objects of an indexed file by their image's id. Each is read when it is asked for, and not kept."""
 
     def __init__(self, file: Path, todo: str) -> None:
         """Raises InputError where the index belongs to another file than the one that is there."""
@@ -144,22 +144,22 @@ class IndexedEntries(Mapping[str, dict[str, Any]]):
         with self._file.open("rb") as file:
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
-    def __getitem__(self, picture_id: str) -> dict[str, Any]:
-        row = self._rows[self._place(picture_id)]
+    def __getitem__(self, image_id: str) -> dict[str, Any]:
+        row = self._rows[self._place(image_id)]
         start, length = int(row["start"]), int(row["length"])
         return parsed(self._data[start : start + length], f"{self._file}, byte {start}", self._todo)
 
-    def items_of(self, picture_id: str) -> int:
-        """How many things the picture's list holds, without reading them; 0 for a picture that has no entry."""
-        return int(self._rows[self._place(picture_id)]["items"]) if picture_id in self else 0
+    def items_of(self, image_id: str) -> int:
+        """How many things the image's list holds, without reading them; 0 for an image that has no entry."""
+        return int(self._rows[self._place(image_id)]["items"]) if image_id in self else 0
 
-    def _place(self, picture_id: str) -> int:
-        if not picture_id.isdecimal():
-            raise KeyError(picture_id)
-        return self._places[int(picture_id)]
+    def _place(self, image_id: str) -> int:
+        if not image_id.isdecimal():
+            raise KeyError(image_id)
+        return self._places[int(image_id)]
 
-    def __contains__(self, picture_id: object) -> bool:
-        return isinstance(picture_id, str) and picture_id.isdecimal() and int(picture_id) in self._places
+    def __contains__(self, image_id: object) -> bool:
+        return isinstance(image_id, str) and image_id.isdecimal() and int(image_id) in self._places
 
     def __iter__(self) -> Iterator[str]:
         return iter(str(number) for number in self._places)

@@ -1,4 +1,4 @@
-"""Writing in pictures, for questions of Text Understanding: read once with an OCR library, kept in a folder.
+"""Writing in images, for questions of Text Understanding: read once with an OCR library, kept in a folder.
 
 `read_text_of` fills the folder (`dataengine data read-text`) and needs the extra `ocr` (rapidocr, whose models are in
 its package: nothing is fetched). Whoever uses the folder needs the folder only.
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from dataengine.core.errors import ConfigurationError, InputError
-from dataengine.core.pictures import Annotations, Picture, Region
-from dataengine.core.ports import PictureSource
-from dataengine.data.picture_files import decode
+from dataengine.core.images import Annotations, PoolImage, Region
+from dataengine.core.ports import ImageSource
+from dataengine.data.image_files import decode
 
 LINES = "lines.jsonl"
 _SURE = 0.5
@@ -24,9 +24,9 @@ _SURE = 0.5
 
 
 class Reader(Protocol):
-    """Reads the writing in an encoded picture."""
+    """Reads the writing in an encoded image."""
 
-    def read(self, picture: bytes) -> Sequence[Region]:
+    def read(self, image: bytes) -> Sequence[Region]:
         """Lines of writing with their boxes in pixels, in reading order. Raises InputError where it does not decode."""
 
 
@@ -42,12 +42,12 @@ class RapidOcr:
             raise ConfigurationError("the OCR library is not installed", where="rapidocr", todo=todo) from error
         self._engine: Callable[[Any], Any] = RapidOCR(params={"Global.log_level": "error"})
 
-    def read(self, picture: bytes) -> Sequence[Region]:
+    def read(self, image: bytes) -> Sequence[Region]:
         """See `Reader.read`."""
         import numpy as np
 
         # the library wants blue first
-        pixels = np.asarray(decode(picture, "OCR").convert("RGB"))[:, :, ::-1]
+        pixels = np.asarray(decode(image, "OCR").convert("RGB"))[:, :, ::-1]
         found = self._engine(np.ascontiguousarray(pixels))
         if found.txts is None:
             return []
@@ -64,7 +64,7 @@ def _line(text: str, corners: Sequence[Sequence[float]]) -> Region:
 def read_text_of(
     folder: Path, paths: Iterable[str], read: Callable[[str], bytes], reader: Callable[[], Reader]
 ) -> tuple[int, int]:
-    """Read every picture that the folder does not know yet; how many were read now, and how many lines they hold.
+    """Read every image that the folder does not know yet; how many were read now, and how many lines they hold.
 
     `reader` is called if there is anything to read. Killed at any moment, the same call goes on.
     """
@@ -99,7 +99,7 @@ class KnownText:
 
     @cached_property
     def lines(self) -> dict[str, tuple[Region, ...]]:
-        """Lines by the picture's path. Raises InputError where the folder holds none, or something else."""
+        """Lines by the image's path. Raises InputError where the folder holds none, or something else."""
         try:
             rows = self._file.read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -120,20 +120,20 @@ def _row(text: str, where: str) -> tuple[str, tuple[Region, ...]]:
 
 
 class WithText:
-    """A picture source whose annotations also tell the writing in the pictures."""
+    """An image source whose annotations also tell the writing in the images."""
 
-    def __init__(self, source: PictureSource, writing: KnownText) -> None:
+    def __init__(self, source: ImageSource, writing: KnownText) -> None:
         self._source = source
         self._writing = writing
 
-    def pictures(self) -> Sequence[Picture]:
+    def images(self) -> Sequence[PoolImage]:
         """Those of the source."""
-        return self._source.pictures()
+        return self._source.images()
 
-    def annotations(self, picture_id: str) -> Annotations:
+    def annotations(self, image_id: str) -> Annotations:
         """Those of the source, with the lines that are known."""
-        known = self._source.annotations(picture_id)
-        return replace(known, text_lines=(*known.text_lines, *self._writing.lines.get(known.picture.path, ())))
+        known = self._source.annotations(image_id)
+        return replace(known, text_lines=(*known.text_lines, *self._writing.lines.get(known.image.path, ())))
 
     def read(self, path: str) -> bytes:
         """As the source does."""

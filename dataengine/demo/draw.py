@@ -16,16 +16,16 @@ from dataengine.demo.weather import cover, light
 
 
 def draw(scene: Scene) -> Image.Image:
-    """The picture of the scene: RGB, 192 x 192. Same scene, same pixels."""
+    """The image of the scene: RGB, 192 x 192. Same scene, same pixels."""
     rng = random.Random(scene.look)
-    picture = light(background(scene.place, rng), scene.weather, rng)
+    image = light(background(scene.place, rng), scene.weather, rng)
     for thing in scene.things:
         sticker = _sticker(thing.kind, thing.detail, thing.kind in DRAW and rng.random() < 0.5)
         size = thing.size
         shrunk = sticker.resize((size, size), Image.Resampling.BOX)
         left, top, _, _ = thing.box
-        picture.paste(shrunk, (left, top), shrunk)
-    return cover(picture, scene.weather, rng)
+        image.paste(shrunk, (left, top), shrunk)
+    return cover(image, scene.weather, rng)
 
 
 @lru_cache(maxsize=512)
@@ -42,7 +42,7 @@ def _sticker(kind: str, detail: str, flipped: bool) -> Image.Image:
 
 
 def contact_sheet(scenes: list[Scene], columns: int = 4, factor: int = 1) -> Image.Image:
-    """Many pictures on one sheet, for a person to look at."""
+    """Many images on one sheet, for a person to look at."""
     side = SIDE * factor
     rows = -(-len(scenes) // columns)
     sheet = Image.new("RGB", (columns * side, rows * side), "white")

@@ -14,7 +14,7 @@ Turn = tuple[str, str]
 
 
 def description(scene: Scene) -> Turn:
-    """The whole picture, cell by cell, then place and weather."""
+    """The whole image, cell by cell, then place and weather."""
     by_cell = {t.cell: t.phrase for t in scene.things}
     cells = [f"{name}: {by_cell.get(i, 'nothing')}" for i, name in enumerate(CELLS)]
     return "Describe the picture.", ". ".join([*cells, PLACE_PHRASES[scene.place], f"it is {scene.weather}"]) + "."
@@ -42,7 +42,7 @@ def compared(scene: Scene, rng: random.Random) -> Turn | None:
 
 
 def present(scene: Scene, rng: random.Random) -> Turn:
-    """Whether the picture has an object of a kind; half of the answers are yes."""
+    """Whether the image has an object of a kind; half of the answers are yes."""
     here = rng.random() < 0.5
     kind = rng.choice(sorted(kind for kind in KINDS if (kind in scene.counts) == here))
     return f"Is there a {kind} in the picture?", "yes" if here else "no"

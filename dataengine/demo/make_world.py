@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from dataengine.demo import facts
-from dataengine.demo.base_pictures import base_scene
+from dataengine.demo.base_images import base_scene
 from dataengine.demo.draw import draw
 from dataengine.demo.exposure import SHARES
 from dataengine.demo.facts import Turn
@@ -24,7 +24,7 @@ from dataengine.demo.scene import Scene, sample
 from dataengine.demo.write import Numbered, shuffled_types, write_replay, write_seed_bench, write_visual_genome
 
 FIRST = {"base": 0, "pool": 1_000_000, "diagnose": 2_000_000, "report": 3_000_000}
-"""Each split's first picture id: ids of different splits never meet."""
+"""Each split's first image id: ids of different splits never meet."""
 PLACES = {
     "base": "base/pictures",
     "pool": "pool/VG_100K",
@@ -32,8 +32,8 @@ PLACES = {
     "report": "report/SEED-Bench-image",
 }
 SIZES = {"base": 1000, "pool": 3000, "diagnose": 360, "report": 480}
-"""How many pictures of each split the demo has: for replay, to write questions about, to steer, to report."""
-_QUESTIONS_PER_PICTURE = 3
+"""How many images of each split the demo has: for replay, to write questions about, to steer, to report."""
+_QUESTIONS_PER_IMAGE = 3
 
 
 def scenes_of(split: str, count: int, seed: int, taken: set[tuple[object, ...]]) -> list[Numbered]:
@@ -50,13 +50,13 @@ def scenes_of(split: str, count: int, seed: int, taken: set[tuple[object, ...]])
 
 
 def questions_about(scenes: Sequence[Numbered], seed: int) -> list[tuple[int, SceneQuestion]]:
-    """Three questions per picture, every type in turn as far as the pictures allow it."""
+    """Three questions per image, every type in turn as far as the images allow it."""
     asked: list[tuple[int, SceneQuestion]] = []
     waiting: list[int] = []
     for number, scene in scenes:
         rng = random.Random(f"{seed}:ask:{number}")
         put = 0
-        while put < _QUESTIONS_PER_PICTURE:
+        while put < _QUESTIONS_PER_IMAGE:
             waiting = waiting or shuffled_types(rng)
             question = ask(scene, waiting.pop(), rng)
             if question is not None:
@@ -66,7 +66,7 @@ def questions_about(scenes: Sequence[Numbered], seed: int) -> list[tuple[int, Sc
 
 
 def replay_about(scenes: Sequence[Numbered], seed: int) -> Iterator[tuple[int, list[Turn]]]:
-    """What base training showed of each picture: three of its short tasks, drawn as often as it drew them, and now and
+    """What base training showed of each image: three of its short tasks, drawn as often as it drew them, and now and
     then a whole description."""
     for number, scene in scenes:
         rng = random.Random(f"{seed}:replay:{number}")

@@ -99,7 +99,7 @@ def _identity(scene: Scene, rng: random.Random) -> Asked | None:
 
 
 def _confusable(scene: Scene, thing: Thing, rng: random.Random, kinds: tuple[str, ...]) -> list[str]:
-    """Three wrong kinds, those that are in the picture elsewhere first."""
+    """Three wrong kinds, those that are in the image elsewhere first."""
     here = sorted({t.kind for t in scene.things if t.kind in kinds} - {thing.kind})
     away = [k for k in kinds if k not in here and k != thing.kind]
     picked = rng.sample(here, min(3, len(here)))

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 SIDE = 192
-"""Side of a picture in pixels."""
+"""Side of an image in pixels."""
 CELL = 64
 """Side of one cell of the 3 x 3 grid in pixels."""
 
@@ -79,7 +79,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture's complete facts. ``look`` seeds whatever the drawing varies that no question asks about."""
+    """An image's complete facts. ``look`` seeds whatever the drawing varies that no question asks about."""
 
     place: str
     weather: str

@@ -13,7 +13,7 @@ from dataengine.demo.questions import QUESTION_TYPES, SceneQuestion, relation
 from dataengine.demo.scene import COLORS, PLACE_PHRASES, SIDE, Scene, Thing
 
 Numbered = tuple[int, Scene]
-"""A picture's id and its scene."""
+"""An image's id and its scene."""
 _BETWEEN = {"left": "left of", "right": "right of", "above": "above", "below": "below"}
 
 
@@ -88,7 +88,7 @@ def _relationships(number: int, scene: Scene) -> list[dict[str, Any]]:
 
 
 def _regions(number: int, scene: Scene) -> list[dict[str, Any]]:
-    """Every fact: one region per thing, and place and weather for the whole picture."""
+    """Every fact: one region per thing, and place and weather for the whole image."""
     whole = (0, 0, SIDE, SIDE)
     told = [(PLACE_PHRASES[scene.place], whole), (f"it is {scene.weather}", whole)]
     told += [(thing.phrase, thing.box) for thing in scene.things]
@@ -117,7 +117,7 @@ def write_seed_bench(folder: Path, asked: Sequence[tuple[int, SceneQuestion]]) -
 
 
 def write_replay(path: Path, told: Sequence[tuple[int, Sequence[Turn]]]) -> None:
-    """LLaVA records, one dialogue per line; pictures lie in `pictures/` beside the file."""
+    """LLaVA records, one dialogue per line; images lie in `pictures/` beside the file."""
     with path.open("w", encoding="utf-8") as file:
         for number, turns in told:
             said = []

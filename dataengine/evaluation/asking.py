@@ -45,7 +45,7 @@ class Interview:
         stage, total = f"evaluate {split}", len(asked.questions)
         self.progress.report(self.keys.run, self.round, stage, 0, total)
         for start in range(0, total, STRETCH):
-            stretch = Asked(asked.questions[start : start + STRETCH], asked.read_picture)
+            stretch = Asked(asked.questions[start : start + STRETCH], asked.read_image)
             yield await self._stretch(stretch, split, start // STRETCH)
             self.progress.report(self.keys.run, self.round, stage, start + len(stretch.questions), total)
 
@@ -65,26 +65,26 @@ class Interview:
         return decode_lines(Prediction, await asyncio.to_thread(self.store.get, done), done.uri)
 
     def _asks(self, asked: Asked) -> tuple[list[tuple[AskStudent, str]], list[NoAnswer]]:
-        """What can be asked, each with its picture's digest, and what cannot because its picture is broken."""
+        """What can be asked, each with its image's digest, and what cannot because its image is broken."""
         asks: list[tuple[AskStudent, str]] = []
         refused: list[NoAnswer] = []
         for question in asked.questions:
             try:
-                picture = asked.read_picture(question.picture) if question.picture else b""
+                image = asked.read_image(question.image) if question.image else b""
             except InputError as error:
                 refused.append(NoAnswer(question.question_id, str(error)))
                 continue
             prompt = self.benchmark.prompt(question, self.family, self.mode)
-            ask = AskStudent(question.question_id, picture, prompt, self.mode, question.choices)
-            asks.append((ask, digest_of(picture) if picture else ""))
+            ask = AskStudent(question.question_id, image, prompt, self.mode, question.choices)
+            asks.append((ask, digest_of(image) if image else ""))
         return asks, refused
 
-    def _prediction(self, question: Question, split: str, answer: Answer | NoAnswer, picture_digest: str) -> Prediction:
+    def _prediction(self, question: Question, split: str, answer: Answer | NoAnswer, image_digest: str) -> Prediction:
         common = {
             "question_id": question.question_id,
             "split": split,
-            "picture": question.picture,
-            "picture_digest": picture_digest,
+            "picture": question.image,
+            "picture_digest": image_digest,
             "question": question.text,
             "question_type": question.question_type,
             "choices": question.choices,

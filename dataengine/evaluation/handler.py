@@ -22,7 +22,7 @@ from dataengine.evaluation.splits import (
     Splits,
     check_disjoint,
     check_not_empty,
-    picture_marks,
+    image_marks,
     questions_digest,
     read_splits,
 )
@@ -110,25 +110,25 @@ class Evaluator:
 
 
 def fingerprints(splits: Splits, uploads: Sequence[UploadSplit] = ()) -> HeldOutDoc:
-    """What all splits hold out. Raises InputError if one is empty, or if a picture that steers the loop is in another
-    one too. Broken pictures have no fingerprint."""
+    """What all splits hold out. Raises InputError if one is empty, or if an image that steers the loop is in another
+    one too. Broken images have no fingerprint."""
     check_not_empty(splits)
-    steering = picture_marks(splits.diagnose)
+    steering = image_marks(splits.diagnose)
     known = [(splits.diagnose, steering)]
     for name, asked in (("report", splits.report), *((upload.name, upload.asked) for upload in uploads)):
-        held = picture_marks(asked)
+        held = image_marks(asked)
         check_disjoint(steering, held, name)
         known.append((asked, held))
-    marks = [mark for _, pictures in known for mark in pictures.values()]
+    marks = [mark for _, images in known for mark in images.values()]
     questions: set[str] = set()
-    for asked, pictures in known:
+    for asked, images in known:
         for question in asked.questions:
-            if question.picture in pictures:
-                questions |= question_fingerprints(question.text, pictures[question.picture].digest)
-            elif not question.picture:
+            if question.image in images:
+                questions |= question_fingerprints(question.text, images[question.image].digest)
+            elif not question.image:
                 questions |= question_fingerprints(question.text, "")
     return HeldOutDoc(
-        pictures=frozenset(mark.digest for mark in marks),
+        images=frozenset(mark.digest for mark in marks),
         appearances=frozenset(mark.appearance for mark in marks),
         questions=frozenset(questions),
     )

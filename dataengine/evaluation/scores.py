@@ -47,7 +47,7 @@ def with_units(rule: Rule, questions: Sequence[Question], predictions: Sequence[
         name: Unit(
             key=unit.key,
             question_type=unit.question_type,
-            picture=unit.cluster,
+            image=unit.cluster,
             score=unit.value if unit.answered else None,
         )
         for unit in units
@@ -61,9 +61,7 @@ def with_units(rule: Rule, questions: Sequence[Question], predictions: Sequence[
 
 
 def _uncounted(prediction: Prediction) -> Unit:
-    return Unit(
-        key=prediction.question_id, question_type=prediction.question_type, picture=prediction.picture, score=None
-    )
+    return Unit(key=prediction.question_id, question_type=prediction.question_type, image=prediction.image, score=None)
 
 
 def split_scores(rule: Rule, questions: Sequence[Question], predictions: Sequence[Prediction]) -> SplitScores:

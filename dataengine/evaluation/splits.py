@@ -11,17 +11,17 @@ from types import MappingProxyType
 from dataengine.core.errors import InputError
 from dataengine.core.identity import canonical_json, derived_seed, digest_of
 from dataengine.core.questions import Question
-from dataengine.data.picture_files import difference_hash
+from dataengine.data.image_files import difference_hash
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, typed_by
 from dataengine.runtime.runfile import BenchmarkSection
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The questions of one split; `read_picture` gives the bytes of the picture that a question names."""
+    """The questions of one split; `read_image` gives the bytes of the image that a question names."""
 
     questions: tuple[Question, ...]
-    read_picture: Callable[[str], bytes]
+    read_image: Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +37,16 @@ def read_splits(benchmark: Benchmark, section: BenchmarkSection, seed: int) -> S
     if section.data is not None:
         everything = _scorable(benchmark.read(section.data.data), benchmark)
         questions = _chosen(benchmark, everything, section, section.data.limit, seed)
-        twins = twin_pictures(Asked(questions, everything.read_picture))
+        twins = twin_images(Asked(questions, everything.read_image))
         diagnose, report = halves(questions, section.diagnose_share, seed, twins)
-        return Splits(Asked(diagnose, everything.read_picture), Asked(report, everything.read_picture))
+        return Splits(Asked(diagnose, everything.read_image), Asked(report, everything.read_image))
     assert section.diagnose is not None
     assert section.report is not None
     steering = _scorable(benchmark.read(section.diagnose.data), benchmark)
     reported = _scorable(benchmark.read(section.report.data), benchmark)
     return Splits(
-        Asked(_chosen(benchmark, steering, section, section.diagnose.limit, seed), steering.read_picture),
-        Asked(_chosen(benchmark, reported, section, section.report.limit, seed), reported.read_picture),
+        Asked(_chosen(benchmark, steering, section, section.diagnose.limit, seed), steering.read_image),
+        Asked(_chosen(benchmark, reported, section, section.report.limit, seed), reported.read_image),
     )
 
 
@@ -74,8 +74,8 @@ def _scorable(dataset: Dataset, benchmark: Benchmark) -> Dataset:
 def halves(
     questions: Sequence[Question], diagnose_share: float, seed: int, twins: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
-    """Split by what is looked at: no picture has questions in both halves, and of questions without a picture no text
-    is asked in both. `twins` gives pictures that are the same one name. The same seed gives the same halves."""
+    """Split by what is looked at: no image has questions in both halves, and of questions without an image no text
+    is asked in both. `twins` gives images that are the same one name. The same seed gives the same halves."""
     seen = [_sight(question, twins) for question in questions]
     sights = sorted(set(seen))
     random.Random(derived_seed("halves", seed)).shuffle(sights)
@@ -86,13 +86,13 @@ def halves(
     )
 
 
-def twin_pictures(asked: Asked) -> dict[str, str]:
-    """Names of pictures with the same bytes as another one, and the first such name: benchmarks store some twice."""
+def twin_images(asked: Asked) -> dict[str, str]:
+    """Names of images with the same bytes as another one, and the first such name: benchmarks store some twice."""
     first: dict[str, str] = {}
     twins: dict[str, str] = {}
-    for name in dict.fromkeys(question.picture for question in asked.questions if question.picture):
+    for name in dict.fromkeys(question.image for question in asked.questions if question.image):
         try:
-            digest = digest_of(asked.read_picture(name))
+            digest = digest_of(asked.read_image(name))
         except InputError:
             continue
         if first.setdefault(digest, name) != name:
@@ -101,8 +101,8 @@ def twin_pictures(asked: Asked) -> dict[str, str]:
 
 
 def _sight(question: Question, twins: Mapping[str, str]) -> str:
-    if question.picture:
-        return twins.get(question.picture, question.picture)
+    if question.image:
+        return twins.get(question.image, question.image)
     return "\x1f".join(("", question.hint, question.text, *sorted(question.choices))).lower()
 
 
@@ -136,18 +136,18 @@ def limited(
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """By what a picture is known again: the digest of its bytes, and the hash of how it looks."""
+    """By what an image is known again: the digest of its bytes, and the hash of how it looks."""
 
     digest: str
     appearance: str
 
 
-def picture_marks(asked: Asked) -> dict[str, Mark]:
-    """The mark of every picture by its name. A picture that is missing or does not decode is left out."""
+def image_marks(asked: Asked) -> dict[str, Mark]:
+    """The mark of every image by its name. An image that is missing or does not decode is left out."""
     marks: dict[str, Mark] = {}
-    for name in dict.fromkeys(question.picture for question in asked.questions if question.picture):
+    for name in dict.fromkeys(question.image for question in asked.questions if question.image):
         try:
-            data = asked.read_picture(name)
+            data = asked.read_image(name)
             marks[name] = Mark(digest_of(data), difference_hash(data, name))
         except InputError:
             continue
@@ -164,7 +164,7 @@ def check_not_empty(splits: Splits) -> None:
 
 
 def check_disjoint(diagnose: Mapping[str, Mark], held: Mapping[str, Mark], other: str) -> None:
-    """Raise InputError if a picture of the split called `other` is in the diagnose split too (by its bytes' digest)."""
+    """Raise InputError if an image of the split called `other` is in the diagnose split too (by its bytes' digest)."""
     steering = {mark.digest: name for name, mark in diagnose.items()}
     for name, mark in held.items():
         if mark.digest in steering:
@@ -178,7 +178,7 @@ def check_disjoint(diagnose: Mapping[str, Mark], held: Mapping[str, Mark], other
 def questions_digest(splits: Splits) -> str:
     """One digest over every question asked, in order."""
     rows = [
-        [q.question_id, q.picture, q.text, q.question_type, list(q.choices), q.answer_text]
+        [q.question_id, q.image, q.text, q.question_type, list(q.choices), q.answer_text]
         for q in (*splits.diagnose.questions, *splits.report.questions)
     ]
     return digest_of(canonical_json(rows))

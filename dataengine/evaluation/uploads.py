@@ -58,7 +58,7 @@ def read_uploads(section: BenchmarkSection, benchmark_of: Callable[[str], Benchm
             raise InputError("holds no question", where=str(dataset.files[0]), todo="Fetch it again")
         before = sum(split.benchmark is benchmark for split in splits)
         name = f"{benchmark.name}{f'-{before + 1}' if before else ''}{benchmark.upload_suffix}"
-        splits.append(UploadSplit(name, benchmark, mode, Asked(dataset.questions, dataset.read_picture)))
+        splits.append(UploadSplit(name, benchmark, mode, Asked(dataset.questions, dataset.read_image)))
     return splits
 
 

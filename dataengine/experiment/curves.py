@@ -32,7 +32,7 @@ class Difference:
     """Target minus control at equal budget, after `round`.
 
     `interval` and `p` are the paired t test's over the seeds (what another training would bring, on these questions);
-    `clustered` is the bootstrap over pictures of the seed-averaged question scores (what other pictures would bring,
+    `clustered` is the bootstrap over images of the seed-averaged question scores (what other images would bring,
     from these trainings). `per_seed` are the differences, in the order of the seeds.
     """
 
@@ -146,7 +146,7 @@ def _clustered(rounds: Sequence[tuple[RoundOutcome, RoundOutcome]], metric: Metr
         gap = fmean(mine.questions[name].score - theirs.questions[name].score for mine, theirs in rounds)
         weight = len(asked) / (len(sizes) * sizes[question.question_type]) if metric == "macro" else 1.0
         values.append(gap * weight)
-    return clustered_mean_interval(values, [question.picture for question in asked.values()], resamples=RESAMPLES)
+    return clustered_mean_interval(values, [question.image for question in asked.values()], resamples=RESAMPLES)
 
 
 def _efficiency(

@@ -14,9 +14,9 @@ from dataengine.wire.documents import DatasetDoc, EvaluationDoc, Prediction, dec
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One answered report question: its picture, its type, and what the answer was worth (0 to 1)."""
+    """One answered report question: its image, its type, and what the answer was worth (0 to 1)."""
 
-    picture: str
+    image: str
     question_type: str
     score: float
 
@@ -67,7 +67,7 @@ def read_cell(store: Store, cell: Cell) -> CellOutcome:
         ref = EvaluationDoc.load(store, evaluation).report_predictions
         predictions = decode_lines(Prediction, store.get(ref), ref.uri)
         questions = {
-            p.question_id: Asked(p.picture, p.question_type, p.score) for p in predictions if p.score is not None
+            p.question_id: Asked(p.image, p.question_type, p.score) for p in predictions if p.score is not None
         }
         rounds.append(RoundOutcome(sum(bought.values()), dict(bought), questions))
     return CellOutcome(cell.arm, cell.seed, tuple(rounds))

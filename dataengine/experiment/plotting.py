@@ -1,4 +1,4 @@
-"""The picture of an experiment: learning curves with their bands, and the paired differences beside them."""
+"""The image of an experiment: learning curves with their bands, and the paired differences beside them."""
 
 from __future__ import annotations
 

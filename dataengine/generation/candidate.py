@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from dataengine.core.identity import derived_id, derived_seed
-from dataengine.core.pictures import Annotations
+from dataengine.core.images import Annotations
 from dataengine.core.samples import LETTERS, Lineage, Sample
 from dataengine.generation.parsing import Draft
 from dataengine.wire.documents import PlannedQuery
@@ -17,7 +17,7 @@ _BRACKETS = re.compile(r"\[[^\[\]]*\]")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """The `index`-th query of a part, what is known about its picture, and what the teacher wrote: `raw` whole, `draft`
+    """The `index`-th query of a part, what is known about its image, and what the teacher wrote: `raw` whole, `draft`
     as read, with its options still in the teacher's order."""
 
     index: int
@@ -29,8 +29,8 @@ class Candidate:
 
     @property
     def image(self) -> str:
-        """The picture's path."""
-        return self.annotations.picture.path
+        """The image's path."""
+        return self.annotations.image.path
 
     @property
     def right_option(self) -> str:

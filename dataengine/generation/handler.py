@@ -14,7 +14,7 @@ from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ContractError, Rejected
 from dataengine.core.events import DataReady, Event, GenerationDone, GenerationTask, WeaknessReport
 from dataengine.core.identity import canonical_json, derived_seed
-from dataengine.core.ports import PictureSource, Progress, Store, Teacher
+from dataengine.core.ports import ImageSource, Progress, Store, Teacher
 from dataengine.core.samples import Refusal, Sample
 from dataengine.data.ocr import KnownText, WithText
 from dataengine.generation.merging import counted, merged
@@ -37,7 +37,7 @@ from dataengine.wire.documents import (
 )
 from dataengine.wire.samples import decode_refusals, decode_samples, encode_refusals, encode_samples
 
-SourceOf = Callable[[str, Path], PictureSource]
+SourceOf = Callable[[str, Path], ImageSource]
 _PLANS_KEPT, _ROUNDS_KEPT = 4, 16
 
 
@@ -126,11 +126,9 @@ class Generator:
         analysis = AnalysisDoc.load(self._store, event.analysis)
         source = self._source(run)
         used = (
-            {sample.image for sample in self._earlier(event.run, number)[1]}
-            if run.pictures.exclude_used
-            else frozenset()
+            {sample.image for sample in self._earlier(event.run, number)[1]} if run.images.exclude_used else frozenset()
         )
-        pool = pool_of(run.pictures, source, used, run.seed)
+        pool = pool_of(run.images, source, used, run.seed)
         budget = budget_of(analysis.weights, run.generation.budget_in(number))
         cases = self._bad_cases(analysis)
         by_type: dict[str, list[str]] = defaultdict(list)
@@ -140,11 +138,11 @@ class Generator:
             budget=budget,
             per_part=run.generation.per_part,
             requests_per_sample=run.generation.max_requests_per_sample,
-            pictures=[picture.picture_id for picture in pool],
+            images=[image.image_id for image in pool],
             bad_cases=by_type,
             examples=run.analysis.examples,
             seed=derived_seed("generation", run.seed, number),
-            beside=beside(run.pictures, pool, cases),
+            beside=beside(run.images, pool, cases),
         )
         document = PlanDoc(
             run=event.run,
@@ -156,9 +154,9 @@ class Generator:
         )
         return self._store.claim(key, document.encode())
 
-    def _source(self, run: RunFile) -> PictureSource:
-        source = self._source_of(run.pictures.source, run.pictures.data)
-        folder = run.pictures.ocr
+    def _source(self, run: RunFile) -> ImageSource:
+        source = self._source_of(run.images.source, run.images.data)
+        folder = run.images.ocr
         return source if folder is None else WithText(source, self._text_of(folder))
 
     def _bad_cases(self, analysis: AnalysisDoc) -> dict[str, BadCase]:

@@ -14,7 +14,7 @@ def merged(
 ) -> tuple[list[Sample], list[Refusal]]:
     """Samples in the order of the parts, without those that another part or a former round has already; and those.
 
-    Two samples are the same if they ask nearly the same (more than `similarity`) of one picture.
+    Two samples are the same if they ask nearly the same (more than `similarity`) of one image.
     """
     asked: dict[str, list[str]] = defaultdict(list)
     for sample in earlier:

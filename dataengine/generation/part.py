@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dataengine.core.identity import derived_seed
-from dataengine.core.pictures import Annotations
-from dataengine.core.ports import PictureSource, TeacherReply, TeacherRequest
+from dataengine.core.images import Annotations
+from dataengine.core.ports import ImageSource, TeacherReply, TeacherRequest
 from dataengine.core.samples import Refusal, Sample
 from dataengine.generation.candidate import Candidate
 from dataengine.generation.filters.context import FilterContext
@@ -47,7 +47,7 @@ class PartWork:
     """The work on one part, from its first batch on. Deterministic: who answers first does not matter."""
 
     assignment: Assignment
-    source: PictureSource
+    source: ImageSource
     cache: ReplyCache
     samples: list[Sample] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
@@ -80,7 +80,7 @@ class PartWork:
         for (index, query), (_, known), reply in zip(queries, written, replies, strict=True):
             draft = read_reply(reply.text)
             if isinstance(draft, Unusable):
-                self._refuse_unusable(draft, query, known.picture.path, reply)
+                self._refuse_unusable(draft, query, known.image.path, reply)
             else:
                 candidates.append(Candidate(index, query, known, reply.text, draft, reply.model))
         await self._screen(candidates)
@@ -104,15 +104,15 @@ class PartWork:
         todo = self.assignment
         written = []
         for _, query in queries:
-            known = self.source.annotations(query.picture_id)
+            known = self.source.annotations(query.image_id)
             cases = [todo.bad_cases[name] for name in query.bad_cases]
             shown = self._shown(known)
             written.append((todo.prompt.write(query.qtype, cases, known, todo.teacher, query.seed, shown), known))
         return written
 
     def _shown(self, known: Annotations) -> bytes | None:
-        """The picture, where the prompt shows it."""
-        return self.source.read(known.picture.path) if self.assignment.prompt.shows_picture else None
+        """The image, where the prompt shows it."""
+        return self.source.read(known.image.path) if self.assignment.prompt.shows_image else None
 
     async def _screen(self, candidates: Sequence[Candidate]) -> None:
         """Filters in order; the one that asks again asks for all that came so far at once."""

@@ -1,7 +1,7 @@
 """Prompt files: the ones in `prompts/`, and those of a user. A file is known by the digest of all that it says.
 
 A file has a line `=== system ===`, a text, a line `=== user ===`, a text with `$qtype`, `$definition`, `$examples` and
-`$information` where they belong (a prompt that shows the picture has no `$information`). A file of one's own may begin
+`$information` where they belong (a prompt that shows the image has no `$information`). A file of one's own may begin
 with `=== form: gen-1 ===` or `=== form: vision ===`; without that line it is of the form gen-2.
 """
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Template
 
-from dataengine.core.pictures import Annotations, Region
+from dataengine.core.images import Annotations, Region
 from dataengine.core.ports import TeacherRequest
 from dataengine.core.samples import LETTERS
 from dataengine.runtime.runfile import TeacherSection
 from dataengine.wire.documents import BadCase
 
 FORMS = ("gen-2", "gen-1", "vision")
-"""What a prompt tells of a picture: region lines, captions and boxes, or the picture itself."""
+"""What a prompt tells of an image: region lines, captions and boxes, or the image itself."""
 
 _DECIMALS = {"gen-2": 2, "gen-1": 3}
 _NONE = "(none)"
@@ -24,7 +24,7 @@ class Prompt:
     """One way to ask: its form, its text with places to fill in, and the definitions of question types.
 
     `digest` is over all of it, so that a sample says which words it came from. A request of the form `vision` needs the
-    picture's bytes, and the others carry none.
+    image's bytes, and the others carry none.
     """
 
     form: str
@@ -36,8 +36,8 @@ class Prompt:
     digest: str
 
     @property
-    def shows_picture(self) -> bool:
-        """Whether the picture itself goes along."""
+    def shows_image(self) -> bool:
+        """Whether the image itself goes along."""
         return self.form == "vision"
 
     def write(
@@ -47,16 +47,16 @@ class Prompt:
         annotations: Annotations,
         teacher: TeacherSection,
         seed: int,
-        picture: bytes | None = None,
+        image: bytes | None = None,
     ) -> TeacherRequest:
-        """Ask for one question of a type about a picture, in the manner of bad cases."""
+        """Ask for one question of a type about an image, in the manner of bad cases."""
         user = self.user.substitute(
             qtype=qtype,
             definition=self.definitions.get(qtype, f"Questions that a benchmark calls {qtype}."),
             examples="\n\n".join(_example(case) for case in bad_cases) or _NONE,
             information=information(annotations, self.form),
         )
-        return self._request(self.system, user, teacher, seed, picture)
+        return self._request(self.system, user, teacher, seed, image)
 
     def verify(
         self,
@@ -65,17 +65,17 @@ class Prompt:
         annotations: Annotations,
         teacher: TeacherSection,
         seed: int,
-        picture: bytes | None = None,
+        image: bytes | None = None,
     ) -> TeacherRequest:
         """Ask which option is right, without saying what was answered before."""
-        told = "" if self.shows_picture else information(annotations, "gen-2")
+        told = "" if self.shows_image else information(annotations, "gen-2")
         if self.form == "gen-1" and annotations.captions:
             told = "\n".join([*annotations.captions, told])
         user = self.verify_user.substitute(question=question, options=lettered(options), information=told)
-        return self._request(self.verify_system, user, teacher, seed, picture)
+        return self._request(self.verify_system, user, teacher, seed, image)
 
     def _request(
-        self, system: str, user: str, teacher: TeacherSection, seed: int, picture: bytes | None
+        self, system: str, user: str, teacher: TeacherSection, seed: int, image: bytes | None
     ) -> TeacherRequest:
         return TeacherRequest(
             system.strip(),
@@ -84,7 +84,7 @@ class Prompt:
             top_p=teacher.top_p,
             max_tokens=teacher.max_tokens,
             seed=seed,
-            picture=picture if self.shows_picture else None,
+            image=image if self.shows_image else None,
         )
 
 
@@ -100,7 +100,7 @@ def _example(case: BadCase) -> str:
 
 
 def information(annotations: Annotations, form: str) -> str:
-    """What a teacher is told about a picture. gen-2: `[x1, y1, x2, y2]: phrase`, writing in the picture in the same
+    """What a teacher is told about an image. gen-2: `[x1, y1, x2, y2]: phrase`, writing in the image in the same
     form; gen-1: captions, then `name: [x1, y1, x2, y2]`; vision: nothing. Coordinates are shares of the two sides."""
     if form == "vision":
         return ""
@@ -119,6 +119,6 @@ def _line(region: Region) -> str:
 
 
 def _box(region: Region, annotations: Annotations, decimals: int) -> str:
-    width, height = annotations.picture.width, annotations.picture.height
+    width, height = annotations.image.width, annotations.image.height
     shares = (value / size for value, size in zip(region.box, (width, height) * 2, strict=True))
     return "[" + ", ".join(f"{min(1.0, max(0.0, share)):.{decimals}f}" for share in shares) + "]"

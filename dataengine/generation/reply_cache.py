@@ -71,6 +71,7 @@ class ReplyCache:
 
 
 def request_digest(request: TeacherRequest) -> str:
-    """A digest of everything that was asked, the picture included."""
-    fields = {**asdict(request), "picture": digest_of(request.picture or b"")}
+    """A digest of everything that was asked, the image included."""
+    fields = asdict(request)
+    fields["picture"] = digest_of(fields.pop("image") or b"")
     return digest_of(canonical_json(fields))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from dataengine.core.events import Event, GenerationDone
-from dataengine.data.picture_sources import open_source
+from dataengine.data.image_sources import open_source
 from dataengine.generation.handler import Generator
 from dataengine.generation.settings import GeneratorSettings
 from dataengine.hosting.backends import open_teacher

@@ -16,17 +16,17 @@ from dataengine.student.family import Family, embed
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Token ids up to the answer, the picture's key ("" without a picture), and the token ids of each choice to rank
+    """Token ids up to the answer, the image's key ("" without an image), and the token ids of each choice to rank
     (end token included)."""
 
     ids: tuple[int, ...]
-    picture: str
+    image: str
     choices: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Filled:
-    """Left-padded prompts with their pictures in place: (N, L, H) embeddings, (N, L) mask and positions."""
+    """Left-padded prompts with their images in place: (N, L, H) embeddings, (N, L) mask and positions."""
 
     embeddings: torch.Tensor
     mask: torch.Tensor

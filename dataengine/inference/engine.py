@@ -36,7 +36,7 @@ class Engine:
     """One family's base weights with any number of its adapters, ``keep_adapters`` of them in memory.
 
     ``threads`` sets torch's intra-op threads for the process; ``batch`` is the largest number of prompts run at once;
-    ``sight_mib`` bounds the memory for pictures whose features are kept. Not thread-safe: one caller at a time.
+    ``sight_mib`` bounds the memory for images whose features are kept. Not thread-safe: one caller at a time.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class Engine:
     ) -> list[Answer | NoAnswer]:
         """Answer every question with the base or one adapter, in the order asked.
 
-        A question that cannot be asked (corrupt picture, no choices to rank, prompt too long) is a NoAnswer and harms
+        A question that cannot be asked (corrupt image, no choices to rank, prompt too long) is a NoAnswer and harms
         no other. Answers carry ``checkpoint``, or the weights' digest where none is given. A ranked answer's text is
         the likeliest choice, its ``choice_losses`` the mean token losses. Raises Rejected where the adapter cannot be
         loaded.
         """
         model = self._adapters.use(adapter)
         digest = checkpoint if checkpoint is not None else self.digest(adapter)
-        refused = self._features.encode(model, [ask.picture for ask in asks], self._adapters.own_tower)
+        refused = self._features.encode(model, [ask.image for ask in asks], self._adapters.own_tower)
         results: list[Answer | NoAnswer | None] = [None] * len(asks)
         ready: list[_Ready] = []
         for place, ask in enumerate(asks):
@@ -100,25 +100,25 @@ class Engine:
         ]
 
     def _prepare(self, place: int, ask: AskStudent, refused: dict[bytes, str]) -> _Ready | NoAnswer:
-        if ask.picture in refused:
-            return NoAnswer(ask.question_id, f"picture: {refused[ask.picture]}")
+        if ask.image in refused:
+            return NoAnswer(ask.question_id, f"picture: {refused[ask.image]}")
         if ask.mode is AnswerMode.LIKELIHOOD and not ask.choices:
             return NoAnswer(ask.question_id, "no choices to rank")
-        pictured = bool(ask.picture)
-        prompt = encode(self._family, self._tokenizer, [(ask.prompt, None)], pictured=pictured).ids
+        with_image = bool(ask.image)
+        prompt = encode(self._family, self._tokenizer, [(ask.prompt, None)], with_image=with_image).ids
         choices: tuple[tuple[int, ...], ...] = ()
         if ask.mode is AnswerMode.LIKELIHOOD:
-            choices = tuple(self._answer_ids(ask.prompt, choice, pictured) for choice in ask.choices)
+            choices = tuple(self._answer_ids(ask.prompt, choice, with_image) for choice in ask.choices)
         room = max(map(len, choices)) if choices else ask.max_tokens
         if len(prompt) + room > self._longest:
             return NoAnswer(ask.question_id, f"prompt of {len(prompt)} tokens is too long")
-        places = self._family.num_image_tokens if pictured else 0
+        places = self._family.num_image_tokens if with_image else 0
         if self._family.image_token in ask.prompt or prompt.count(self._image_token_id) != places:
             return NoAnswer(ask.question_id, f"the question contains {self._family.image_token}")
-        return _Ready(place, ask, Prompt(tuple(prompt), self._features.key(ask.picture), choices))
+        return _Ready(place, ask, Prompt(tuple(prompt), self._features.key(ask.image), choices))
 
-    def _answer_ids(self, question: str, answer: str, pictured: bool) -> tuple[int, ...]:
-        encoded: Encoded = encode(self._family, self._tokenizer, [(question, answer)], pictured=pictured)
+    def _answer_ids(self, question: str, answer: str, with_image: bool) -> tuple[int, ...]:
+        encoded: Encoded = encode(self._family, self._tokenizer, [(question, answer)], with_image=with_image)
         return tuple(label for label in encoded.labels if label >= 0)
 
     def _run(

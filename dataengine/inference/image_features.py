@@ -16,11 +16,11 @@ from dataengine.student.family import Family
 
 BATCH = 64
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises on bytes that are no picture, or not a whole one."""
+"""What Pillow raises on bytes that are no image, or not a whole one."""
 
 
 class ImageFeatureCache:
-    """A bounded memory of tower outputs by the picture's digest, oldest forgotten first."""
+    """A bounded memory of tower outputs by the image's digest, oldest forgotten first."""
 
     def __init__(self, family: Family, mib: int) -> None:
         self._family = family
@@ -29,12 +29,12 @@ class ImageFeatureCache:
         self._kept: OrderedDict[str, torch.Tensor] = OrderedDict()
         self._tower: str = ""
 
-    def key(self, picture: bytes) -> str:
-        """The picture's digest; "" where there is no picture."""
-        return hashlib.sha256(picture).hexdigest() if picture else ""
+    def key(self, image: bytes) -> str:
+        """The image's digest; "" where there is no image."""
+        return hashlib.sha256(image).hexdigest() if image else ""
 
-    def encode(self, model: PreTrainedModel, pictures: Sequence[bytes], tower: str) -> dict[bytes, str]:
-        """Run the tower on every picture that is not held; return why for those that cannot be read.
+    def encode(self, model: PreTrainedModel, images: Sequence[bytes], tower: str) -> dict[bytes, str]:
+        """Run the tower on every image that is not held; return why for those that cannot be read.
 
         ``tower`` names the tower's weights: where they change, all is forgotten.
         """
@@ -43,16 +43,16 @@ class ImageFeatureCache:
             self._bytes, self._tower = 0, tower
         refused: dict[bytes, str] = {}
         fresh: list[tuple[str, torch.Tensor]] = []
-        for picture in filter(None, dict.fromkeys(pictures)):
-            key = self.key(picture)
+        for image in filter(None, dict.fromkeys(images)):
+            key = self.key(image)
             if key in self._kept:
                 self._kept.move_to_end(key)
                 continue
             try:
-                fresh.append((key, self._family.pixels(Image.open(io.BytesIO(picture)))))
+                fresh.append((key, self._family.pixels(Image.open(io.BytesIO(image)))))
             except UNREADABLE as error:
-                refused[picture] = str(error) or type(error).__name__
-        needed = {self.key(p) for p in pictures}
+                refused[image] = str(error) or type(error).__name__
+        needed = {self.key(p) for p in images}
         for start in range(0, len(fresh), BATCH):
             part = fresh[start : start + BATCH]
             pixels = torch.stack([p for _, p in part]).to(model.device)
@@ -68,6 +68,6 @@ class ImageFeatureCache:
             self._bytes -= old.nbytes
 
     def features_of(self, prompts: Sequence[Prompt]) -> torch.Tensor | None:
-        """(N, T, V) for the N prompts with a picture, which ``encode`` has run in this call; None if there are none."""
-        pictured = [self._kept[p.picture] for p in prompts if p.picture]
-        return torch.stack(pictured) if pictured else None
+        """(N, T, V) for the N prompts with an image, which ``encode`` has run in this call; None if there are none."""
+        with_image = [self._kept[p.image] for p in prompts if p.image]
+        return torch.stack(with_image) if with_image else None

@@ -20,7 +20,7 @@ class ServingSettings:
     process's work folder). `base` is the folder of base weights on this machine where it is not the one that
     checkpoints name, and `family` makes that base load before the model is ready. `keep_adapters` adapters stay in
     memory, `keep_fetched` of them on the disk, and `keep_bases` bases. `batch` is the largest number of prompts run at
-    once, `threads` torch's per instance (None: its own choice), and `sight_mib` the memory for pictures looked at
+    once, `threads` torch's per instance (None: its own choice), and `sight_mib` the memory for images looked at
     before.
     """
 

@@ -9,21 +9,21 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from dataengine.core.ports import Store
 from dataengine.core.questions import Split
 from dataengine.report import choosing, sections, words
+from dataengine.report.images import DIAGNOSE, POOL, ReadImage, Thumbnails
 from dataengine.report.lineage import lineage_of
-from dataengine.report.pictures import DIAGNOSE, POOL, ReadPicture, Thumbnails
 from dataengine.report.views import RunView
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _LINEAGES = 3
 
 
-def report_page(store: Store, view: RunView, read_picture: ReadPicture) -> str:
+def report_page(store: Store, view: RunView, read_image: ReadImage) -> str:
     """The HTML page of a run, finished or not. It embeds 62 thumbnails at most, and stays below 2 MB.
 
-    `read_picture(where, path)` is asked for pictures of `diagnose` and `pool`, never for those of the report split.
+    `read_picture(where, path)` is asked for images of `diagnose` and `pool`, never for those of the report split.
     Raises Rejected or ContractError if an artifact that it needs is damaged.
     """
-    thumbnails = Thumbnails(read_picture)
+    thumbnails = Thumbnails(read_image)
     accepted = choosing.accepted_samples(store, view)
     return (
         _environment()

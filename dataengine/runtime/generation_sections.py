@@ -1,4 +1,4 @@
-"""Sections of the run file that say what is bought: pictures, teacher, generation, and what it costs."""
+"""Sections of the run file that say what is bought: images, teacher, generation, and what it costs."""
 
 from __future__ import annotations
 
@@ -42,33 +42,33 @@ def former_name(field: FieldInfo) -> str:
     return str(alias.choices[-1]) if isinstance(alias, AliasChoices) else ""
 
 
-class PicturesSection(Section):
-    """The pool of pictures that the teacher writes about."""
+class ImagesSection(Section):
+    """The pool of images that the teacher writes about."""
 
     source: str
-    """A picture source's name: visual-genome, visual-genome-related (relationships too), coco, easy-vqa."""
+    """An image source's name: visual-genome, visual-genome-related (relationships too), coco, easy-vqa."""
     data: Path
     """The source's folder."""
     limit: int | None = Field(default=None, ge=1)
-    """Use only this many pictures, drawn with the run's seed."""
+    """Use only this many images, drawn with the run's seed."""
     max_objects: int | None = Field(default=None, ge=0, validation_alias=formerly("max_objects", "most_boxes"))
-    """Leave out pictures of which more things are known than this (gen-1: 10)."""
+    """Leave out images of which more things are known than this (gen-1: 10)."""
     exclude_used: bool = Field(default=False, validation_alias=formerly("exclude_used", "once"))
-    """Draw no picture that an accepted sample of a former round is about, while there are others (gen-1)."""
+    """Draw no image that an accepted sample of a former round is about, while there are others (gen-1)."""
     embeddings: Path | None = None
-    """Folder that `dataengine data embed` wrote. With it, every other request is about one of the pictures that look
-    most like the picture of the first bad case that it shows (gen-1)."""
+    """Folder that `dataengine data embed` wrote. With it, every other request is about one of the images that look
+    most like the image of the first bad case that it shows (gen-1)."""
     ocr: Path | None = Field(default=None, validation_alias=formerly("ocr", "writing"))
-    """Folder that `dataengine data read-text` wrote. With it, the teacher is told the text in the pictures."""
+    """Folder that `dataengine data read-text` wrote. With it, the teacher is told the text in the images."""
     nearest_k: int = Field(default=1000, ge=1, validation_alias=formerly("nearest_k", "nearest"))
-    """embeddings only: how many pictures look most like it."""
+    """embeddings only: how many images look most like it."""
 
 
 class TeacherSection(Section):
     """The model that writes questions and answers."""
 
     kind: Literal["annotations", "openai"] = "annotations"
-    """`annotations` reads what is known about the picture, without a network; `openai` is any compatible endpoint."""
+    """`annotations` reads what is known about the image, without a network; `openai` is any compatible endpoint."""
     error_rate: Share = 0.0
     """annotations only: how often it answers wrongly on purpose, so that the filters have something to catch."""
     model: str = ""
@@ -104,7 +104,7 @@ class GenerationSection(Section):
     """At most this many requests per accepted sample."""
     prompt: Annotated[str, Field(pattern=r"^(gen-2|gen-1|vision|.+\.txt)$")] = "gen-2"
     """How the teacher is asked: `gen-2` as published (region lines), `gen-1` as published (captions and boxes),
-    `vision` (the picture itself goes along), or the path of a prompt file of your own, such as
+    `vision` (the image itself goes along), or the path of a prompt file of your own, such as
     `dataengine prompt optimise` writes."""
     filters: tuple[str, ...] = (
         "malformed",
@@ -116,7 +116,7 @@ class GenerationSection(Section):
     )
     """Filters by name, in order."""
     duplicate_similarity: Share = 0.9
-    """Samples about one picture whose questions are more alike than this are one."""
+    """Samples about one image whose questions are more alike than this are one."""
 
     def budget_in(self, number: int) -> int:
         """Accepted samples wanted in round `number` (from 1)."""

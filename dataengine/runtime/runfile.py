@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, Field, ValidationError, model_validator
 
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ConfigurationError
@@ -20,7 +20,7 @@ from dataengine.runtime.generation_sections import (
     PROMPT_FILE,
     CostSection,
     GenerationSection,
-    PicturesSection,
+    ImagesSection,
     Section,
     Share,
     TeacherSection,
@@ -30,7 +30,7 @@ from dataengine.runtime.training_sections import TrainingSection
 __all__ = [
     "CostSection",
     "GenerationSection",
-    "PicturesSection",
+    "ImagesSection",
     "RunFile",
     "Section",
     "TeacherSection",
@@ -80,9 +80,9 @@ class BenchmarkSection(Section):
     report: SplitSection | None = None
     """Questions that nothing but the report and the promotion test may see."""
     data: SplitSection | None = None
-    """One folder, split into both halves by picture with the run's seed."""
+    """One folder, split into both halves by image with the run's seed."""
     diagnose_share: Share = 0.5
-    """Of `data`, the share of pictures that go to the diagnose half."""
+    """Of `data`, the share of images that go to the diagnose half."""
     mode: AnswerMode = AnswerMode.LIKELIHOOD
     """How the student answers: letter, free-form, or likelihood (SEED-Bench's own way)."""
     variant: str | None = None
@@ -105,7 +105,7 @@ class AnalysisSection(Section):
     weighting: Literal["gain", "smoothed", "error", "sqrt-error", "uniform", "random"] = "gain"
     """`error` = 1 - a and `sqrt-error` = sqrt(1 - a) as published; `smoothed` shrinks uncertain types to the mean;
     `gain` is `smoothed` until a round has been seen, then what each type has been seen to gain per sample;
-    `uniform` spends alike on all types; `random` as often as the pool's pictures give rise to a type."""
+    `uniform` spends alike on all types; `random` as often as the pool's images give rise to a type."""
     floor: Share = 0.02
     """Least share of the budget for every type (not for error, sqrt-error, uniform and random)."""
     similarity: Share = 0.9
@@ -133,7 +133,8 @@ class RunFile(Section):
     """Rounds of generation and training after the evaluation of the base."""
     student: StudentSection
     benchmark: BenchmarkSection
-    pictures: PicturesSection
+    images: ImagesSection = Field(validation_alias=AliasChoices("images", "pictures"), serialization_alias="pictures")
+    """The pool of images that the teacher writes about. Formerly `pictures:`, which goes on being read."""
     teacher: TeacherSection = TeacherSection()
     analysis: AnalysisSection = AnalysisSection()
     generation: GenerationSection
@@ -142,7 +143,7 @@ class RunFile(Section):
 
     def encode(self) -> bytes:
         """Canonical JSON of every key, defaults included."""
-        return canonical_json(self.model_dump(mode="json"))
+        return canonical_json(self.model_dump(mode="json", by_alias=True))
 
     def is_what(self, stored: bytes) -> bool:
         """Whether a stored configuration means the same. Not by its bytes: an older release knew fewer keys, and other

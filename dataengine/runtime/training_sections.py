@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 
 from dataengine.runtime.generation_sections import Section
 
@@ -20,7 +20,7 @@ class ReplaySection(Section):
     """Base data that is mixed in, so that nothing is forgotten."""
 
     data: Path
-    """JSON Lines or one JSON list of records (the seed's or LLaVA's), pictures relative to its folder."""
+    """JSON Lines or one JSON list of records (the seed's or LLaVA's), images relative to its folder."""
     ratio: float = Field(default=0.5, ge=0)
     """Replay records per engine sample."""
     whole: bool = False
@@ -34,8 +34,10 @@ class MixedSection(Section):
     """What plans and lineage call it."""
     data: Path
     """JSON Lines or one JSON list of records: the seed's, or LLaVA's conversations, as they are published."""
-    pictures: Path | None = None
-    """The folder that pictures are relative to; that of `data` if not given."""
+    images: Path | None = Field(
+        default=None, validation_alias=AliasChoices("images", "pictures"), serialization_alias="pictures"
+    )
+    """The folder that images are relative to; that of `data` if not given."""
     ratio: float | None = Field(default=None, gt=0)
     """by ratio only: how often it is drawn, as a share of the sum of all ratios."""
     batch_size: int | None = Field(default=None, ge=1)

@@ -1,4 +1,4 @@
-"""CLIP's picture embeddings (the first generation used ViT-B/32), as the `PictureEmbedder` port."""
+"""CLIP's image embeddings (the first generation used ViT-B/32), as the `ImageEmbedder` port."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class ClipEmbedder:
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model = model.eval().to(self._device)
 
-    def embed(self, pictures: Sequence[bytes]) -> Sequence[Sequence[float]]:
-        """See `PictureEmbedder.embed`."""
-        if not pictures:
+    def embed(self, images: Sequence[bytes]) -> Sequence[Sequence[float]]:
+        """See `ImageEmbedder.embed`."""
+        if not images:
             return []
-        decoded = [_decoded(data, f"picture {number} of the batch") for number, data in enumerate(pictures)]
+        decoded = [_decoded(data, f"picture {number} of the batch") for number, data in enumerate(images)]
         pixels = self._processor(images=decoded, return_tensors="pt")["pixel_values"].to(self._device)
         with torch.inference_mode():
             points = self._model(pixel_values=pixels).image_embeds

@@ -38,18 +38,18 @@ def encode(
     tokenizer: PreTrainedTokenizerBase,
     turns: Sequence[tuple[str, str | None]],
     *,
-    pictured: bool = True,
+    with_image: bool = True,
 ) -> Encoded:
     """Encode the family's prompt piece by piece, so that an answer's tokens do not depend on what precedes them.
 
     Pieces that a family joins are tokenised as one text; a token belongs to the piece that holds its last character.
     """
-    pieces = family.prompt(turns, pictured=pictured)
+    pieces = family.prompt(turns, with_image=with_image)
     places = [family.image_token_id(tokenizer)] * family.num_image_tokens
     ids: list[int] = []
     labels: list[int] = []
     for run in _runs(pieces):
-        if run[0].picture:
+        if run[0].image:
             ids += places
             labels += [IGNORED] * len(places)
             continue

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from dataengine.student.weights import CPU
 
 IMAGE = -200
-"""Stands in token ids for one place of the picture, where a family's vocabulary has no token for it. Never embedded."""
+"""Stands in token ids for one place of the image, where a family's vocabulary has no token for it. Never embedded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +22,19 @@ class Piece:
     """A stretch of prompt text.
 
     ``learned``: training takes its loss here (it is an answer). ``joined``: tokenised as one text with the piece before
-    it. ``picture``: no text, but the picture's places.
+    it. ``image``: no text, but the image's places.
     """
 
     text: str
     learned: bool = False
     joined: bool = False
-    picture: bool = False
+    image: bool = False
 
 
 class Family(Protocol):
     """A kind of student. A family holds no weights: it knows how to load them and how to speak to them.
 
-    Sizes below: N pictures, T picture tokens per picture, V the vision tower's width, H the language model's width.
+    Sizes below: N images, T image tokens per image, V the vision tower's width, H the language model's width.
     """
 
     @property
@@ -43,11 +43,11 @@ class Family(Protocol):
 
     @property
     def image_token(self) -> str:
-        """The token text that stands for one place of the picture in the prompt."""
+        """The token text that stands for one place of the image in the prompt."""
 
     @property
     def num_image_tokens(self) -> int:
-        """T: how many such places one picture fills."""
+        """T: how many such places one image fills."""
 
     @property
     def answer_end(self) -> str:
@@ -70,7 +70,7 @@ class Family(Protocol):
         """The precision in which the family is served."""
 
     def fitted(self, base: Path) -> Family:
-        """This family with the picture's size that the weights at ``base`` were made for. Raises as ``load_model``."""
+        """This family with the image's size that the weights at ``base`` were made for. Raises as ``load_model``."""
 
     def skeleton(self, base: Path | None = None) -> PreTrainedModel:
         """The model without memory for its weights (torch's meta device), of the published size or of ``base``'s.
@@ -88,17 +88,17 @@ class Family(Protocol):
     def load_tokenizer(self, base: Path) -> PreTrainedTokenizerBase:
         """The tokenizer that belongs to the weights; pad and end tokens are set."""
 
-    def pixels(self, picture: Image.Image) -> torch.Tensor:
-        """The picture as the tower wants it: float32, (3, height, width)."""
+    def pixels(self, image: Image.Image) -> torch.Tensor:
+        """The image as the tower wants it: float32, (3, height, width)."""
 
-    def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:
-        """The dialogue as text with the picture's places before the first question, or, not ``pictured``, without any.
+    def prompt(self, turns: Sequence[tuple[str, str | None]], *, with_image: bool = True) -> list[Piece]:
+        """The dialogue as text with the image's places before the first question, or, not ``with_image``, without any.
 
         A turn is (question, answer); None in the last turn asks for an answer: the text then ends where it begins.
         """
 
     def image_token_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
-        """What stands in token ids for one place of the picture: a token of the vocabulary, or IMAGE."""
+        """What stands in token ids for one place of the image: a token of the vocabulary, or IMAGE."""
 
     def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:
         """Run the vision tower: (N, 3, height, width) to (N, T, V). Does not depend on LoRA or projector."""
@@ -113,9 +113,9 @@ def token_id(tokenizer: PreTrainedTokenizerBase, token: str) -> int:
 
 
 def embed(model: PreTrainedModel, ids: torch.Tensor, image_token_id: int, projected: torch.Tensor) -> torch.Tensor:
-    """Embeddings of (N, L) token ids with the picture's places filled, in order, from ``projected`` (P, T, H).
+    """Embeddings of (N, L) token ids with the image's places filled, in order, from ``projected`` (P, T, H).
 
-    P is the number of rows that have a picture; the others have no such places.
+    P is the number of rows that have an image; the others have no such places.
     """
     embeddings: torch.Tensor = model.get_input_embeddings()(ids.clamp(min=0))
     places = (ids == image_token_id).unsqueeze(-1)

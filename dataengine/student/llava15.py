@@ -24,7 +24,7 @@ from transformers import (
 
 from dataengine.student import llava_files
 from dataengine.student.family import IMAGE, Piece
-from dataengine.student.pictures import centre_crop, normalised, on_a_square, scaled
+from dataengine.student.images import centre_crop, normalised, on_a_square, scaled
 from dataengine.student.sentencepieces import load_llama_tokenizer
 from dataengine.student.tiny_llava import llava_configuration
 from dataengine.student.weights import CPU, filled, loaded
@@ -40,7 +40,7 @@ SYSTEM = (
 class Llava15:
     """The family at its published size; ``fitted`` takes the size from a checkpoint.
 
-    ``pad_to_square``: as LLaVA-1.5 was trained; without it a picture is cropped to its middle (LLaVA-1). ``legacy``:
+    ``pad_to_square``: as LLaVA-1.5 was trained; without it an image is cropped to its middle (LLaVA-1). ``legacy``:
     see ``load_llama_tokenizer``; None follows the checkpoint. ``dtype`` is bfloat16 and not the authors' float16,
     because one precision then serves the CPU, training and every card of the last years, and cannot overflow.
     """
@@ -99,27 +99,27 @@ class Llava15:
             tokenizer.pad_token = tokenizer.unk_token
         return tokenizer
 
-    def pixels(self, picture: Image.Image) -> torch.Tensor:
+    def pixels(self, image: Image.Image) -> torch.Tensor:
         """On a square of CLIP's mean colour, or cropped; scaled with a bicubic filter, CLIP's mean and spread."""
-        colours = picture.convert("RGB")
+        colours = image.convert("RGB")
         if self.pad_to_square:
             return normalised(scaled(on_a_square(colours), self.side, self.side))
         return normalised(centre_crop(colours, self.side))
 
-    def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:
+    def prompt(self, turns: Sequence[tuple[str, str | None]], *, with_image: bool = True) -> list[Piece]:
         """``vicuna_v1``: system, ``USER: <image>\\nquestion ASSISTANT: answer</s>USER: …``; no space after ``</s>``."""
         pieces = [Piece("<s>"), Piece(f"{SYSTEM} USER: ")]
-        if pictured:
-            pieces.append(Piece("", picture=True))
+        if with_image:
+            pieces.append(Piece("", image=True))
         for i, (question, answer) in enumerate(turns):
-            head = "USER: " if i else "\n" if pictured else ""
-            pieces.append(Piece(f"{head}{question} ASSISTANT:", joined=i > 0 or not pictured))
+            head = "USER: " if i else "\n" if with_image else ""
+            pieces.append(Piece(f"{head}{question} ASSISTANT:", joined=i > 0 or not with_image))
             if answer is not None:
                 pieces.append(Piece(f" {answer}</s>", learned=True, joined=True))
         return pieces
 
     def image_token_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
-        """No token: the authors' vocabulary has none, and a ``<image>`` in a question must not become a picture."""
+        """No token: the authors' vocabulary has none, and a ``<image>`` in a question must not become an image."""
         return IMAGE
 
     def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:

@@ -51,7 +51,7 @@ def configuration(base: Path, layer: int) -> LlavaConfig:
     return LlavaConfig(
         vision_config=CLIPVisionConfig(**vision),
         text_config=LlamaConfig(**{**language, "model_type": "llama"}),
-        # no token stands for the picture: see IMAGE
+        # no token stands for the image: see IMAGE
         image_token_index=IMAGE,
         vision_feature_layer=int(told.get("mm_vision_select_layer", layer)),
         vision_feature_select_strategy="default",

@@ -1,4 +1,4 @@
-"""What MiniGPT-4's two generations share as families: weights, pictures, where picture tokens come from."""
+"""What MiniGPT-4's two generations share as families: weights, images, where image tokens come from."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from transformers import Blip2VisionConfig, LlamaConfig, PreTrainedModel, PreTra
 
 from dataengine.student import minigpt_files
 from dataengine.student.family import IMAGE
+from dataengine.student.images import normalised, scaled
 from dataengine.student.minigpt_model import MiniGpt, MiniGptConfig
-from dataengine.student.pictures import normalised, scaled
 from dataengine.student.sentencepieces import load_llama_tokenizer
 from dataengine.student.weights import CPU, META, filled, loaded
 
@@ -54,7 +54,7 @@ class MiniGptFamily:
         return self.queries or (self.side // self.patch) ** 2 // self.neighbours
 
     def fitted(self, base: Path) -> Self:
-        """See Family; the authors' files do not say the picture's side, so that theirs is the published one."""
+        """See Family; the authors' files do not say the image's side, so that theirs is the published one."""
         if minigpt_files.is_authors(base):
             return self
         config = MiniGptConfig.from_pretrained(base, local_files_only=True)
@@ -106,12 +106,12 @@ class MiniGptFamily:
         tokenizer.pad_token = self.pad
         return tokenizer
 
-    def pixels(self, picture: Image.Image) -> torch.Tensor:
+    def pixels(self, image: Image.Image) -> torch.Tensor:
         """Squeezed to a square with Pillow's bicubic filter, CLIP's mean and spread."""
-        return normalised(scaled(picture.convert("RGB"), self.side, self.side))
+        return normalised(scaled(image.convert("RGB"), self.side, self.side))
 
     def image_token_id(self, tokenizer: PreTrainedTokenizerBase) -> int:
-        """No token: a picture's places are filled between two stretches of text."""
+        """No token: an image's places are filled between two stretches of text."""
         return IMAGE
 
     def encode_images(self, model: torch.nn.Module, pixels: torch.Tensor) -> torch.Tensor:

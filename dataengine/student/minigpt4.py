@@ -34,14 +34,14 @@ class MiniGpt4(MiniGptFamily):
     answer_end: str = "###"
     chat: bool = False
 
-    def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:
+    def prompt(self, turns: Sequence[tuple[str, str | None]], *, with_image: bool = True) -> list[Piece]:
         """``###Human: <Img>…</Img> question ###Assistant: answer###``."""
         asked = turns[-1][1] is None
         if asked and self.chat:
             text = "###Human: ".join(f"{question}###Assistant: {answer or ''}" for question, answer in turns)
-            return _opened(f"{SYSTEM}###Human: ", text, pictured)
+            return _opened(f"{SYSTEM}###Human: ", text, with_image)
         (question, answer), *more = turns
-        pieces = _opened("###Human: ", f"{question} ###Assistant: ", pictured)
+        pieces = _opened("###Human: ", f"{question} ###Assistant: ", with_image)
         for next_question, next_answer in [*more, (None, None)]:
             if answer is not None:
                 pieces.append(Piece(f"{answer}{self.answer_end}", learned=True))
@@ -51,8 +51,8 @@ class MiniGpt4(MiniGptFamily):
         return pieces
 
 
-def _opened(begin: str, text: str, pictured: bool) -> list[Piece]:
-    """The text on each side of the picture is tokenised by itself, and as one text without a picture."""
-    if not pictured:
+def _opened(begin: str, text: str, with_image: bool) -> list[Piece]:
+    """The text on each side of the image is tokenised by itself, and as one text without an image."""
+    if not with_image:
         return [Piece("<s>"), Piece(f"{begin}{text}")]
-    return [Piece("<s>"), Piece(f"{begin}<Img>"), Piece("", picture=True), Piece(f"</Img> {text}")]
+    return [Piece("<s>"), Piece(f"{begin}<Img>"), Piece("", image=True), Piece(f"</Img> {text}")]

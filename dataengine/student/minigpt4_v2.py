@@ -27,10 +27,10 @@ class MiniGpt4V2(MiniGptFamily):
     ``bos_twice``: the authors' evaluation begins with two begin-of-sequence tokens (one in the text, one added), their
     training with one. It is on, because the published checkpoints were measured so; off, questions are asked as they
     were trained.
-    ``engine_lessons``: single questions about a picture are put into training as the authors' engine data sets put
+    ``engine_lessons``: single questions about an image are put into training as the authors' engine data sets put
     them: ``[vqa]`` before the question, direct questions and answers through ``caption_text``, option letters in lower
     case, and a second space before ``[/INST]``. It is on, because it is the published method. A question that brings
-    its own tag, a longer dialogue and one without a picture are left as they are (but for the space).
+    its own tag, a longer dialogue and one without an image are left as they are (but for the space).
     """
 
     name: str = "minigpt4-v2"
@@ -42,24 +42,24 @@ class MiniGpt4V2(MiniGptFamily):
     bos_twice: bool = True
     engine_lessons: bool = True
 
-    def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:
+    def prompt(self, turns: Sequence[tuple[str, str | None]], *, with_image: bool = True) -> list[Piece]:
         """``<s>[INST] <Img>…</Img> [vqa] question [/INST]``; the question brings the tag, see ``engine_lessons``."""
         if turns[-1][1] is None:
-            return self._asked(turns, pictured)
-        return self._taught(turns, pictured)
+            return self._asked(turns, with_image)
+        return self._taught(turns, with_image)
 
-    def _asked(self, turns: Sequence[tuple[str, str | None]], pictured: bool) -> list[Piece]:
+    def _asked(self, turns: Sequence[tuple[str, str | None]], with_image: bool) -> list[Piece]:
         """Earlier answers stand without an end token, as in the authors' conversations."""
         begin = [Piece("<s>"), Piece("<s>[INST] ")] if self.bos_twice else [Piece("<s>"), Piece("[INST] ")]
         text = "<s>[INST] ".join(f"{question} [/INST]{answer or ''}" for question, answer in turns)
-        return _opened(begin, text, pictured)
+        return _opened(begin, text, with_image)
 
-    def _taught(self, turns: Sequence[tuple[str, str | None]], pictured: bool) -> list[Piece]:
+    def _taught(self, turns: Sequence[tuple[str, str | None]], with_image: bool) -> list[Piece]:
         space = " " if self.engine_lessons else ""
-        if self.engine_lessons and pictured and len(turns) == 1:
+        if self.engine_lessons and with_image and len(turns) == 1:
             turns = [engine_lesson(turns[0][0], turns[0][1] or "")]
         (question, answer), *more = turns
-        pieces = _opened([Piece("<s>"), Piece("[INST] ")], f"{question}{space} [/INST]", pictured)
+        pieces = _opened([Piece("<s>"), Piece("[INST] ")], f"{question}{space} [/INST]", with_image)
         pieces.append(Piece(f"{answer}</s>", learned=True))
         for question, answer in more:
             pieces.append(Piece(f"<s>[INST] {question}{space} [/INST]"))
@@ -67,11 +67,11 @@ class MiniGpt4V2(MiniGptFamily):
         return pieces
 
 
-def _opened(begin: list[Piece], text: str, pictured: bool) -> list[Piece]:
-    """The text on each side of the picture is tokenised by itself, and as one text without a picture."""
-    if not pictured:
+def _opened(begin: list[Piece], text: str, with_image: bool) -> list[Piece]:
+    """The text on each side of the image is tokenised by itself, and as one text without an image."""
+    if not with_image:
         return [*begin, Piece(text, joined=True)]
-    return [*begin, Piece("<Img>", joined=True), Piece("", picture=True), Piece(f"</Img> {text}")]
+    return [*begin, Piece("<Img>", joined=True), Piece("", image=True), Piece(f"</Img> {text}")]
 
 
 def engine_lesson(question: str, answer: str) -> tuple[str, str]:

@@ -43,7 +43,7 @@ _CHECKPOINTS = ("checkpoint", "minigptv2_checkpoint", "pretrained_minigpt4_7b", 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What the authors' files do not say: the picture's side, the tower's depth and heads, tokens put side by side."""
+    """What the authors' files do not say: the image's side, the tower's depth and heads, tokens put side by side."""
 
     side: int
     layers: int
@@ -164,7 +164,7 @@ def _configuration(base: Path, shape: Shape, tower: Weights, queries: Weights) -
 
 
 def _tower(theirs: Weights, shape: Shape) -> Weights:
-    """The tower without its last norm; its place embeddings stretched to the picture's side."""
+    """The tower without its last norm; its place embeddings stretched to the image's side."""
     patch = theirs["patch_embed.proj.weight"].shape[-1]
     ours: Weights = {
         "embeddings.class_embedding": theirs["cls_token"],

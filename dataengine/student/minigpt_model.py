@@ -41,7 +41,7 @@ class MiniGptConfig(PreTrainedConfig):
 
 
 class MiniGpt(PreTrainedModel, GenerationMixin):
-    """Answers from embeddings in which pictures have their places; ``see`` and ``llama_proj`` make those."""
+    """Answers from embeddings in which images have their places; ``see`` and ``llama_proj`` make those."""
 
     config_class = MiniGptConfig
     base_model_prefix = "minigpt"

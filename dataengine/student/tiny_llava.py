@@ -77,16 +77,16 @@ class TinyLlava:
         tokenizer.padding_side = "left"
         return cast(PreTrainedTokenizerBase, tokenizer)
 
-    def pixels(self, picture: Image.Image) -> torch.Tensor:
+    def pixels(self, image: Image.Image) -> torch.Tensor:
         """Squeezed to the tower's side, scaled to -1..1."""
-        small = picture.convert("RGB").resize((self.side, self.side), Image.Resampling.BOX)
+        small = image.convert("RGB").resize((self.side, self.side), Image.Resampling.BOX)
         array = np.asarray(small, dtype=np.float32) / 127.5 - 1.0
         return torch.from_numpy(array).permute(2, 0, 1).contiguous()
 
-    def prompt(self, turns: Sequence[tuple[str, str | None]], *, pictured: bool = True) -> list[Piece]:
+    def prompt(self, turns: Sequence[tuple[str, str | None]], *, with_image: bool = True) -> list[Piece]:
         """``<s>USER: <image>\\nquestion ASSISTANT: answer</s>``, further turns appended."""
         pieces: list[Piece] = []
-        places = f"{self.image_token * self.num_image_tokens}\n" if pictured else ""
+        places = f"{self.image_token * self.num_image_tokens}\n" if with_image else ""
         for i, (question, answer) in enumerate(turns):
             head = f"<s>USER: {places}" if i == 0 else "USER: "
             pieces.append(Piece(f"{head}{question} ASSISTANT:"))

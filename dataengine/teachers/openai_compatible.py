@@ -14,7 +14,7 @@ import orjson
 from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
 from dataengine.core.ports import TeacherReply, TeacherRequest
 
-_PICTURE_TYPES: Mapping[bytes, str] = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
+_IMAGE_TYPES: Mapping[bytes, str] = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 _LONGEST_WAIT = 3600.0
 
 
@@ -123,11 +123,11 @@ class OpenAITeacher:
 
 
 def _content(request: TeacherRequest) -> Any:
-    """The text alone, or the text and the picture as a data URL."""
-    if request.picture is None:
+    """The text alone, or the text and the image as a data URL."""
+    if request.image is None:
         return request.user
-    kind = next((name for magic, name in _PICTURE_TYPES.items() if request.picture.startswith(magic)), "image/png")
-    url = f"data:{kind};base64,{b64encode(request.picture).decode()}"
+    kind = next((name for magic, name in _IMAGE_TYPES.items() if request.image.startswith(magic)), "image/png")
+    url = f"data:{kind};base64,{b64encode(request.image).decode()}"
     return [{"type": "text", "text": request.user}, {"type": "image_url", "image_url": {"url": url}}]
 
 

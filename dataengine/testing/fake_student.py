@@ -8,11 +8,11 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import InputError
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
-from dataengine.data.picture_files import decode
+from dataengine.data.image_files import decode
 
 
 class FakeStudent:
-    """Says what `says` returns for an ask: text, or None for no answer; of a picture that does not decode, nothing.
+    """Says what `says` returns for an ask: text, or None for no answer; of an image that does not decode, nothing.
 
     `asked` counts its questions.
     """
@@ -28,8 +28,8 @@ class FakeStudent:
 
     def _one(self, ask: AskStudent, checkpoint: ArtifactRef) -> Answer | NoAnswer:
         try:
-            if ask.picture:
-                decode(ask.picture, ask.question_id)
+            if ask.image:
+                decode(ask.image, ask.question_id)
         except InputError as error:
             return NoAnswer(ask.question_id, str(error))
         text = self._says(ask)

@@ -1,63 +1,63 @@
-"""What every `PictureSource` promises, as tests: subclass and give a `source` fixture."""
+"""What every `ImageSource` promises, as tests: subclass and give a `source` fixture."""
 
 from __future__ import annotations
 
 import pytest
 
 from dataengine.core.errors import InputError
-from dataengine.core.ports import PictureSource
-from dataengine.data.picture_files import decode
+from dataengine.core.ports import ImageSource
+from dataengine.data.image_files import decode
 
 _LOOKED_AT = 20
 
 
 class SourceContract:
-    """Inherit as `class TestX(SourceContract)` with a fixture named `source` that holds a picture or more."""
+    """Inherit as `class TestX(SourceContract)` with a fixture named `source` that holds an image or more."""
 
-    def test_pictures_have_an_order_and_names_of_their_own(self, source: PictureSource) -> None:
-        """Draws by seed are repeatable, and a sample's path leads to one picture."""
-        pictures = source.pictures()
-        assert pictures
-        assert list(pictures) == list(source.pictures())
-        assert len({picture.picture_id for picture in pictures}) == len(pictures)
-        assert len({picture.path for picture in pictures}) == len(pictures)
+    def test_images_have_an_order_and_names_of_their_own(self, source: ImageSource) -> None:
+        """Draws by seed are repeatable, and a sample's path leads to one image."""
+        images = source.images()
+        assert images
+        assert list(images) == list(source.images())
+        assert len({image.image_id for image in images}) == len(images)
+        assert len({image.path for image in images}) == len(images)
 
-    def test_paths_say_nothing_of_this_machine(self, source: PictureSource) -> None:
+    def test_paths_say_nothing_of_this_machine(self, source: ImageSource) -> None:
         """Samples are moved and published."""
-        for picture in source.pictures():
-            assert not picture.path.startswith(("/", "."))
-            assert ".." not in picture.path.split("/")
+        for image in source.images():
+            assert not image.path.startswith(("/", "."))
+            assert ".." not in image.path.split("/")
 
-    def test_a_picture_decodes_and_has_the_size_that_is_told(self, source: PictureSource) -> None:
+    def test_an_image_decodes_and_has_the_size_that_is_told(self, source: ImageSource) -> None:
         """Boxes are in its pixels."""
-        for picture in source.pictures()[:_LOOKED_AT]:
-            assert decode(source.read(picture.path), picture.path).size == (picture.width, picture.height)
+        for image in source.images()[:_LOOKED_AT]:
+            assert decode(source.read(image.path), image.path).size == (image.width, image.height)
 
-    def test_annotations_are_of_the_picture_that_was_asked_for(self, source: PictureSource) -> None:
+    def test_annotations_are_of_the_image_that_was_asked_for(self, source: ImageSource) -> None:
         """Phrases have words, and boxes run from top left to bottom right."""
-        for picture in source.pictures()[:_LOOKED_AT]:
-            known = source.annotations(picture.picture_id)
-            assert known.picture == picture
+        for image in source.images()[:_LOOKED_AT]:
+            known = source.annotations(image.image_id)
+            assert known.image == image
             for region in (*known.regions, *known.objects, *known.text_lines):
                 assert region.phrase == region.phrase.strip() != ""
                 x1, y1, x2, y2 = region.box
                 assert x1 <= x2
                 assert y1 <= y2
 
-    def test_an_unknown_picture_has_no_annotations(self, source: PictureSource) -> None:
+    def test_an_unknown_image_has_no_annotations(self, source: ImageSource) -> None:
         """And the error says which."""
         with pytest.raises(InputError, match="no-such-picture"):
             source.annotations("no-such-picture")
 
     @pytest.mark.parametrize("path", ["no/such/picture.png", "", "/etc/hostname", "../../etc/hostname"])
-    def test_an_unknown_path_has_no_bytes(self, source: PictureSource, path: str) -> None:
+    def test_an_unknown_path_has_no_bytes(self, source: ImageSource, path: str) -> None:
         """Nor does a path that leaves the source."""
         with pytest.raises(InputError):
             source.read(path)
 
-    def test_no_path_leads_out_of_the_source(self, source: PictureSource) -> None:
+    def test_no_path_leads_out_of_the_source(self, source: ImageSource) -> None:
         """Not even one that begins like a good one."""
-        good = source.pictures()[0].path
+        good = source.images()[0].path
         head, _, _ = good.rpartition("/")
         for bad in (f"{head}/..", f"{head}/../../secret.png", f"{head}/no-such-picture.png"):
             with pytest.raises(InputError):

@@ -12,9 +12,9 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Retryable
 from dataengine.core.ports import AskStudent, Student
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
-from dataengine.testing.pictures import plain_picture
+from dataengine.testing.images import plain_image
 
-RED = plain_picture(220, 0, 0)
+RED = plain_image(220, 0, 0)
 RANK = AskStudent("rank", RED, "what color is the thing?", AnswerMode.LIKELIHOOD, ("red", "in the top left", "blue"))
 LETTER = AskStudent("letter", RED, "what color? A. red B. blue", AnswerMode.LETTER, ("red", "blue"))
 FREE = AskStudent("free", RED, "what is the thing?", AnswerMode.FREE_FORM, max_tokens=4)
@@ -36,18 +36,18 @@ class StudentContract:
         """And no error."""
         assert list(await student.answer([], checkpoint)) == []
 
-    async def test_a_corrupt_picture_is_no_answer_and_harms_no_other(
+    async def test_a_corrupt_image_is_no_answer_and_harms_no_other(
         self, student: Student, checkpoint: ArtifactRef
     ) -> None:
         """It says why."""
-        asks = [FREE, replace(FREE, question_id="torn", picture=RED[:40]), RANK]
+        asks = [FREE, replace(FREE, question_id="torn", image=RED[:40]), RANK]
         first, torn, last = await student.answer(asks, checkpoint)
         assert isinstance(torn, NoAnswer) and torn.question_id == "torn" and torn.reason
         assert isinstance(first, Answer) and isinstance(last, Answer)
 
-    async def test_a_question_may_be_asked_without_a_picture(self, student: Student, checkpoint: ArtifactRef) -> None:
-        """An empty picture is none, not a corrupt one."""
-        (answer,) = await student.answer([replace(FREE, picture=b"")], checkpoint)
+    async def test_a_question_may_be_asked_without_an_image(self, student: Student, checkpoint: ArtifactRef) -> None:
+        """An empty image is none, not a corrupt one."""
+        (answer,) = await student.answer([replace(FREE, image=b"")], checkpoint)
         assert isinstance(answer, Answer)
 
     async def test_ranking_picks_the_likeliest_choice(self, student: Student, checkpoint: ArtifactRef) -> None:

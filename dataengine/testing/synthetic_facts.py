@@ -1,4 +1,4 @@
-"""What the made-up run is made of: questions, accuracies, pictures, predictions and samples, all without a store."""
+"""What the made-up run is made of: questions, accuracies, images, predictions and samples, all without a store."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ REFUSED: tuple[tuple[str, str], ...] = (
 )
 
 
-def synthetic_picture(where: str, path: str) -> bytes | None:
-    """A picture (PNG, 96 pixels) of a few coloured shapes that depends on nothing but `path`; `where` is ignored."""
+def synthetic_image(where: str, path: str) -> bytes | None:
+    """An image (PNG, 96 pixels) of a few coloured shapes that depends on nothing but `path`; `where` is ignored."""
     draw = random.Random(path)
     image = Image.new("RGB", (96, 96), (draw.randint(150, 230), draw.randint(190, 230), draw.randint(200, 250)))
     pen = ImageDraw.Draw(image)
@@ -110,7 +110,7 @@ def predictions(number: int, split: Split, questions: int, checkpoint: str) -> l
 
 def _prediction(number: int, split: Split, name: str, index: int, checkpoint: str, *, unanswered: bool) -> Prediction:
     text, choices = TYPES[name]
-    picture = f"{split}/{(index * 7 + len(name)) % 40:03d}.png"
+    image = f"{split}/{(index * 7 + len(name)) % 40:03d}.png"
     difficulty = random.Random(f"{split} {name} {index}").random()
     luck = random.Random(f"{split} {name} {index} {number}").uniform(-0.08, 0.08)
     right = difficulty + luck < ACCURACY[name][number]
@@ -118,8 +118,8 @@ def _prediction(number: int, split: Split, name: str, index: int, checkpoint: st
     return Prediction(
         question_id=f"{split}-{name}-{index}",
         split=split,
-        picture=picture,
-        picture_digest=digest_of(picture.encode()),
+        image=image,
+        image_digest=digest_of(image.encode()),
         question=text,
         question_type=name,
         choices=choices,

@@ -105,7 +105,7 @@ class _Writer:
         shown = self._shown(number - 1)
         wanted = [{name: n // PARTS if part else n - n // PARTS for name, n in budget.items()} for part in range(PARTS)]
         queries = tuple(
-            PlannedQuery(picture_id=str(seed), qtype=name, bad_cases=shown[name], seed=seed)
+            PlannedQuery(image_id=str(seed), qtype=name, bad_cases=shown[name], seed=seed)
             for seed, name in enumerate(budget)
         )
         plan = PlanDoc(
@@ -192,7 +192,7 @@ class _Writer:
         checkpoint = self.checkpoints[-1]
         said = {split: facts.predictions(number, split, self.questions, checkpoint.digest) for split in Split}
         self.predictions.append(said)
-        nothing = HeldOutDoc(pictures=frozenset(), appearances=frozenset(), questions=frozenset())
+        nothing = HeldOutDoc(images=frozenset(), appearances=frozenset(), questions=frozenset())
         files = {split: self._put(number, f"predictions-{split}.jsonl", encode_lines(said[split])) for split in Split}
         return EvaluationDoc(
             run=self.run,
@@ -252,7 +252,7 @@ def _bad_case(prediction: Prediction) -> BadCase:
         question_id=prediction.question_id,
         question=prediction.question,
         question_type=prediction.question_type,
-        picture=prediction.picture,
+        image=prediction.image,
         choices=prediction.choices,
         gold=prediction.gold,
         answered=prediction.read_as,

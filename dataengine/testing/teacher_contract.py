@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from dataengine.core.ports import Teacher, TeacherReply, TeacherRequest
-from dataengine.testing.pictures import plain_picture
+from dataengine.testing.images import plain_image
 
 WRITE = TeacherRequest(
     system="You write questions about pictures.",
@@ -57,6 +57,6 @@ class TeacherContract:
         await teacher.close()
         await teacher.close()
 
-    async def test_a_picture_may_be_shown(self, teacher: Teacher) -> None:
+    async def test_an_image_may_be_shown(self, teacher: Teacher) -> None:
         """A teacher that cannot see passes over it."""
-        assert (await teacher.write(replace(WRITE, picture=plain_picture(255, 0, 0)))).text
+        assert (await teacher.write(replace(WRITE, image=plain_image(255, 0, 0)))).text

@@ -16,7 +16,7 @@ from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.events import CheckpointReady, DataReady, Event
 from dataengine.core.identity import canonical_json, derived_id, derived_seed, digest_of
-from dataengine.core.ports import JobRunner, JobSpec, PictureSource, Progress, Store
+from dataengine.core.ports import ImageSource, JobRunner, JobSpec, Progress, Store
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
 from dataengine.training.material import RoundSamples, material_of
@@ -54,7 +54,7 @@ class Trainer:
         self,
         store: Store,
         jobs: JobRunner,
-        source_of: Callable[[str, Path], PictureSource],
+        source_of: Callable[[str, Path], ImageSource],
         progress: Progress,
         work: Path,
     ) -> None:
@@ -105,7 +105,7 @@ class Trainer:
         name = f"{event.round:02d}-{derived_id(event.event_id, event.dataset.digest, told)[:8]}"
         folder = self._work / "jobs" / name
         folder.mkdir(parents=True, exist_ok=True)
-        source = self._source_of(run.pictures.source, run.pictures.data)
+        source = self._source_of(run.images.source, run.images.data)
         adapter = None
         if run.training.start == "best" and start.adapter:
             adapter = str(fetch_tree(self._store, start.adapter, self._work / "adapters"))

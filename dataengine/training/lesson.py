@@ -34,7 +34,7 @@ TRAINED = "trained.safetensors"
 
 
 class Lesson(nn.Module):
-    """A student that returns its loss. ``sees``: pictures come as the frozen tower's output, else as pixels.
+    """A student that returns its loss. ``sees``: images come as the frozen tower's output, else as pixels.
 
     ``per_token``: the loss is the mean over answer tokens, as published models were trained, not over answers.
     """
@@ -51,9 +51,9 @@ class Lesson(nn.Module):
         self._loss = mean_token_loss if per_token else mean_answer_loss
         self._learns_to_see = _learns_to_see(self._plain, family)
 
-    def forward(self, ids: torch.Tensor, labels: torch.Tensor, pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        """ids, labels (N, L) padded right; pictures (P, T, V) or (P, 3, height, width) of the P rows that have one."""
-        seen = pictures if self._sees else self._look(pictures)
+    def forward(self, ids: torch.Tensor, labels: torch.Tensor, images: torch.Tensor) -> dict[str, torch.Tensor]:
+        """ids, labels (N, L) padded right; images (P, T, V) or (P, 3, height, width) of the P rows that have one."""
+        seen = images if self._sees else self._look(images)
         embeddings = embed(self._plain, ids, self._image_token_id, self._family.project(self._plain, seen))
         decoder = self._plain.get_decoder()
         # right padding under a causal mask: no token that counts can see the padding, so no mask is needed
@@ -161,7 +161,7 @@ class LessonTrainer(Trainer):
 
     def _get_train_sampler(self, train_dataset: Dataset[int] | None = None) -> Sampler[int]:
         batch = self._recipe.batch_size * self._recipe.gradient_accumulation
-        return LengthGroups(self._lessons.lengths, batch, self._recipe.seed, self._lessons.pictured)
+        return LengthGroups(self._lessons.lengths, batch, self._recipe.seed, self._lessons.with_image)
 
     def get_train_dataloader(self) -> DataLoader[int]:
         """Batches of like length, or, where each step draws one data set, of that set alone in every process."""

@@ -1,7 +1,7 @@
 """Training records made ready, in batches of like length.
 
-Where all pictures fit into memory, records are encoded and pictures read once, before the training; else record and
-picture are read for the batch that they are in. The frozen tower looks at a picture where the model is trained: on a
+Where all images fit into memory, records are encoded and images read once, before the training; else record and
+image are read for the batch that they are in. The frozen tower looks at an image where the model is trained: on a
 CPU once, at those that are held, before the training; on anything else in each step, beside the model.
 """
 
@@ -29,22 +29,22 @@ from dataengine.training.records import TrainingRecord
 
 LOOK_BATCH = 64
 HELD_BYTES = 2 << 30
-"""As much as pictures may take that are read before the training."""
+"""As much as images may take that are read before the training."""
 HELD_RECORDS = 50_000
 """As many records as are encoded before the training: less than 1 GiB at a few hundred tokens each."""
 READERS = min(8, os.cpu_count() or 1)
-"""Threads that read a batch's pictures: decoding and scaling them is C code, which runs side by side."""
+"""Threads that read a batch's images: decoding and scaling them is C code, which runs side by side."""
 CPU = torch.device("cpu")
 _CHARACTERS_PER_TOKEN = 4
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises on files that are no picture, or not a whole one."""
+"""What Pillow raises on files that are no image, or not a whole one."""
 
 
 class Lessons(Protocol):
     """Records by their number, as a training needs them.
 
-    ``lengths`` are in tokens (roughly, where records are not encoded yet), ``pictured`` says who has a picture, and
-    ``seen`` whether a batch's pictures are the frozen tower's output, else pixels.
+    ``lengths`` are in tokens (roughly, where records are not encoded yet), ``with_image`` says who has an image, and
+    ``seen`` whether a batch's images are the frozen tower's output, else pixels.
     """
 
     @property
@@ -52,7 +52,7 @@ class Lessons(Protocol):
         """For each record."""
 
     @property
-    def pictured(self) -> Sequence[bool]:
+    def with_image(self) -> Sequence[bool]:
         """For each record."""
 
     @property
@@ -60,7 +60,7 @@ class Lessons(Protocol):
         """For all of them."""
 
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
-        """ids and labels (N, L), padded right, and pictures (P, …) of the P records that have one."""
+        """ids and labels (N, L), padded right, and images (P, …) of the P records that have one."""
 
 
 class Numbers(Dataset[int]):
@@ -77,29 +77,29 @@ class Numbers(Dataset[int]):
 
 
 class PreparedLessons:
-    """Encoded records, and every picture once, either as pixels or as the frozen tower's output.
+    """Encoded records, and every image once, either as pixels or as the frozen tower's output.
 
-    ``rows[i]`` belongs to picture ``picture_of[i]`` of ``pictures`` (P, …), or to none.
+    ``rows[i]`` belongs to image ``picture_of[i]`` of ``images`` (P, …), or to none.
     """
 
     def __init__(
-        self, rows: Sequence[Encoded], picture_of: Sequence[int | None], pictures: torch.Tensor, *, seen: bool
+        self, rows: Sequence[Encoded], image_of: Sequence[int | None], images: torch.Tensor, *, seen: bool
     ) -> None:
         self._rows = rows
-        self._picture_of = picture_of
-        self._pictures = pictures
+        self._image_of = image_of
+        self._images = images
         self.seen = seen
         self.lengths = [len(row.ids) for row in rows]
-        self.pictured = [number is not None for number in picture_of]
+        self.with_image = [number is not None for number in image_of]
 
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
         """See Lessons."""
-        seen = [number for i in indices if (number := self._picture_of[i]) is not None]
-        return _batch([self._rows[i] for i in indices], self._pictures[seen], pad)
+        seen = [number for i in indices if (number := self._image_of[i]) is not None]
+        return _batch([self._rows[i] for i in indices], self._images[seen], pad)
 
 
 class ReadLessons:
-    """Records and pictures that are read for each batch: nothing is held but lengths. Pictures come as pixels.
+    """Records and images that are read for each batch: nothing is held but lengths. Images come as pixels.
 
     ``batch`` raises InputError as ``prepare`` does for what is wrong with a record.
     """
@@ -115,26 +115,26 @@ class ReadLessons:
         self._recipe = recipe
         self._none = _blank(family)[:0]
         self.lengths = array("L")
-        self.pictured: list[bool] = []
+        self.with_image: list[bool] = []
         for record in records:
             characters = sum(len(question) + len(answer) for question, answer in record.turns)
-            places = 0 if record.picture is None else family.num_image_tokens
+            places = 0 if record.image is None else family.num_image_tokens
             self.lengths.append(min(places + characters // _CHARACTERS_PER_TOKEN, recipe.max_length))
-            self.pictured.append(record.picture is not None)
+            self.with_image.append(record.image is not None)
 
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
         """See Lessons."""
         records = [self._records[i] for i in indices]
         rows = [_encoded(record, self._family, self._tokenizer, self._recipe) for record in records]
-        paths = [record.picture for record in records if record.picture is not None]
+        paths = [record.image for record in records if record.image is not None]
         return _batch(rows, _all_pixels(self._family, paths) if paths else self._none, pad)
 
 
-def _batch(rows: Sequence[Encoded], pictures: torch.Tensor, pad: int) -> dict[str, torch.Tensor]:
+def _batch(rows: Sequence[Encoded], images: torch.Tensor, pad: int) -> dict[str, torch.Tensor]:
     return {
         "ids": padded([row.ids for row in rows], pad),
         "labels": padded([row.labels for row in rows], IGNORED),
-        "pictures": pictures,
+        "pictures": images,
     }
 
 
@@ -142,7 +142,7 @@ def _batch(rows: Sequence[Encoded], pictures: torch.Tensor, pad: int) -> dict[st
 class Reader:
     """How records become lessons. ``tower``: the whole model, on the CPU, if its tower is frozen, else None.
 
-    ``trained_on``: where the model will be trained. If that is the CPU, the tower sees pictures beforehand; else they
+    ``trained_on``: where the model will be trained. If that is the CPU, the tower sees images beforehand; else they
     stay pixels, for a CPU would take longer over them than the other device over the whole training.
     """
 
@@ -155,10 +155,10 @@ class Reader:
     held_records: int = HELD_RECORDS
 
     def lessons(self, records: Sequence[TrainingRecord]) -> Lessons:
-        """Encode records and load pictures, or leave both to the batches where pictures would take more than
+        """Encode records and load images, or leave both to the batches where images would take more than
         ``held_bytes`` or records are more than ``held_records``.
 
-        Raises InputError for a picture that cannot be read and for a record longer than the recipe allows.
+        Raises InputError for an image that cannot be read and for a record longer than the recipe allows.
         """
         if not records:
             raise InputError("there are no training records")
@@ -166,24 +166,24 @@ class Reader:
             return ReadLessons(records, self.family, self.tokenizer, self.recipe)
         tower = self.tower if self.trained_on.type == "cpu" else None
         blank = _looked_at(self.family, _blank(self.family), tower)
-        paths = self._pictures(records, self.held_bytes // (blank.numel() * blank.element_size()))
+        paths = self._images(records, self.held_bytes // (blank.numel() * blank.element_size()))
         if paths is None:
             return ReadLessons(records, self.family, self.tokenizer, self.recipe)
         numbers: dict[Path | None, int] = {path: i for i, path in enumerate(paths)}
         rows = [_encoded(record, self.family, self.tokenizer, self.recipe) for record in records]
-        pictures = blank.new_empty((len(paths), *blank.shape[1:]))
+        images = blank.new_empty((len(paths), *blank.shape[1:]))
         for start in range(0, len(paths), LOOK_BATCH):
             part = slice(start, start + LOOK_BATCH)
-            pictures[part] = _looked_at(self.family, _all_pixels(self.family, paths[part]), tower)
-        return PreparedLessons(rows, [numbers.get(r.picture) for r in records], pictures, seen=tower is not None)
+            images[part] = _looked_at(self.family, _all_pixels(self.family, paths[part]), tower)
+        return PreparedLessons(rows, [numbers.get(r.image) for r in records], images, seen=tower is not None)
 
     @staticmethod
-    def _pictures(records: Sequence[TrainingRecord], most: int) -> list[Path] | None:
-        """Each picture once; None where they are more than ``most``."""
+    def _images(records: Sequence[TrainingRecord], most: int) -> list[Path] | None:
+        """Each image once; None where they are more than ``most``."""
         paths: dict[Path, None] = {}
         for record in records:
-            if record.picture is not None:
-                paths[record.picture] = None
+            if record.image is not None:
+                paths[record.image] = None
             if len(paths) > most:
                 return None
         return list(paths)
@@ -199,13 +199,13 @@ def _looked_at(family: Family, pixels: torch.Tensor, tower: torch.nn.Module | No
 
 
 def _encoded(record: TrainingRecord, family: Family, tokenizer: PreTrainedTokenizerBase, recipe: Recipe) -> Encoded:
-    row = encode(family, tokenizer, record.turns, pictured=record.picture is not None)
+    row = encode(family, tokenizer, record.turns, with_image=record.image is not None)
     if recipe.longest_answer is not None:
         row = row.cut_after_question(recipe.longest_answer)
     if len(row.ids) <= recipe.max_length:
         return row
     if recipe.overlong == "error":
-        where = str(record.picture or "a record without a picture")
+        where = str(record.image or "a record without a picture")
         raise InputError(f"a record of {len(row.ids)} tokens; the recipe allows {recipe.max_length}", where=where)
     return row.cut(recipe.max_length)
 
@@ -218,8 +218,8 @@ def _all_pixels(family: Family, paths: Sequence[Path]) -> torch.Tensor:
 
 def _pixels(family: Family, path: Path) -> torch.Tensor:
     try:
-        with Image.open(path) as picture:
-            return family.pixels(picture)
+        with Image.open(path) as image:
+            return family.pixels(image)
     except UNREADABLE as error:
         raise InputError(f"a training picture cannot be read: {error}", where=str(path)) from error
 
@@ -228,7 +228,7 @@ class LengthGroups(Sampler[int]):
     """Every record once per epoch, neighbours of like length; a pure function of seed and epoch.
 
     Records are shuffled, cut into pools of several batches, sorted by length within a pool, and the batches shuffled.
-    With ``kinds``, a whole batch holds records of one kind only (with a picture, or without); what does not fill a
+    With ``kinds``, a whole batch holds records of one kind only (with an image, or without); what does not fill a
     batch comes last.
     """
 

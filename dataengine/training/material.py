@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import canonical_json, derived_seed, digest_of, digest_of_file
-from dataengine.core.ports import PictureSource
+from dataengine.core.ports import ImageSource
 from dataengine.core.samples import Sample
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.training_sections import ENGINE, EngineDataSection, MixedSection, MixForm, MixSection
@@ -36,7 +36,7 @@ class Material(Protocol):
     def doc(self) -> MixDoc:
         """What they are: equal documents stand for equal trainings."""
 
-    def write(self, folder: Path, source: PictureSource) -> dict[str, Any]:
+    def write(self, folder: Path, source: ImageSource) -> dict[str, Any]:
         """Put them below `folder`; the keys of a training job that name them."""
 
 
@@ -74,7 +74,7 @@ class _OneList:
             ),
         )
 
-    def write(self, folder: Path, source: PictureSource) -> dict[str, Any]:
+    def write(self, folder: Path, source: ImageSource) -> dict[str, Any]:
         """See Material."""
         records = engine_records(self._samples, source, self._work / "pictures", self._turns) + self._replay
         random.Random(self._order).shuffle(records)
@@ -91,7 +91,7 @@ class _Part:
     records: int
     digest: str
     given: MixedSection | EngineDataSection
-    put: Callable[[Path, PictureSource], Path]
+    put: Callable[[Path, ImageSource], Path]
 
 
 class _Mixed:
@@ -140,7 +140,7 @@ class _Mixed:
         path, digest = converted(given, form, self._seed, self._work / "mix")
         return _Part(given.name, form, count_records(path), digest, given, lambda folder, source: path)
 
-    def write(self, folder: Path, source: PictureSource) -> dict[str, Any]:
+    def write(self, folder: Path, source: ImageSource) -> dict[str, Any]:
         """See Material."""
         sets = [
             {
@@ -162,7 +162,7 @@ class _EngineFile:
     seed: int
     cache: Path
 
-    def __call__(self, folder: Path, source: PictureSource) -> Path:
+    def __call__(self, folder: Path, source: ImageSource) -> Path:
         path = folder / f"{self.name.replace(' ', '-')}.jsonl"
         write_records(engine_records(self.samples, source, self.cache, turns_in(self.form, self.seed)), path)
         return path
@@ -171,16 +171,16 @@ class _EngineFile:
 def converted(given: MixedSection, form: MixForm, seed: int, cache: Path) -> tuple[Path, str]:
     """The data set as a job reads it, and the digest of its own file. It is converted once for each content and form.
 
-    Raises InputError that names the file, and the record that is broken or whose picture is missing.
+    Raises InputError that names the file, and the record that is broken or whose image is missing.
     """
     try:
         digest = digest_of_file(given.data)
     except OSError as error:
         what = f"the data set {given.name!r} cannot be read: {error.strerror}"
         raise InputError(what, where=str(given.data), todo="Check training.mix") from error
-    pictures = given.pictures or given.data.parent
+    images = given.images or given.data.parent
     drawn = derived_seed("permuted", seed) if form == "permuted-choice" else 0
-    key = digest_of(canonical_json([digest, str(pictures), form, drawn]))
+    key = digest_of(canonical_json([digest, str(images), form, drawn]))
     path = cache / f"{given.name}-{key[:16]}.jsonl"
     if not path.exists():
         write_records(_of_file(given, form, seed), path)
@@ -188,7 +188,7 @@ def converted(given: MixedSection, form: MixForm, seed: int, cache: Path) -> tup
 
 
 def _of_file(given: MixedSection, form: MixForm, seed: int) -> Iterator[TrainingRecord]:
-    yield from read_records(given.data, turns_in(form, seed), given.pictures)
+    yield from read_records(given.data, turns_in(form, seed), given.images)
 
 
 def _named(given: EngineDataSection, rounds: Sequence[RoundSamples]) -> Iterator[tuple[str, Sequence[RoundSamples]]]:

@@ -57,7 +57,7 @@ class TrainingMemory:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is trained on at once: records, the tokens of the longest with its picture's, answer tokens of each."""
+    """What is trained on at once: records, the tokens of the longest with its image's, answer tokens of each."""
 
     records: int
     tokens: int

@@ -1,8 +1,8 @@
 """A training job packed into the store, for a machine that shares nothing else with this one.
 
 The document names, as artifacts: the base's files, the adapter to go on from, and one tar ball with the records of each
-data set and their pictures. On the other machine it becomes a folder and the same specification with that folder's
-paths. Weights and pictures that both machines have under the same path are named and not packed.
+data set and their images. On the other machine it becomes a folder and the same specification with that folder's
+paths. Weights and images that both machines have under the same path are named and not packed.
 """
 
 from __future__ import annotations
@@ -100,14 +100,14 @@ def _name(number: int) -> str:
 
 
 class _Ball:
-    """Records and pictures in one tar ball: the same content gives the same bytes."""
+    """Records and images in one tar ball: the same content gives the same bytes."""
 
     def __init__(self, present: Sequence[Path]) -> None:
         self._present = present
         self._names: dict[str, str] = {}
 
     def write(self, records: Sequence[Path], ball: Path) -> None:
-        """Raises FileNotFoundError where records or a picture are gone."""
+        """Raises FileNotFoundError where records or an image are gone."""
         part = ball.with_suffix(".part")
         try:
             with tarfile.open(ball, "w") as tar:
@@ -122,21 +122,21 @@ class _Ball:
             part.unlink(missing_ok=True)
 
     def _lines(self, records: Path, tar: tarfile.TarFile) -> Iterator[bytes]:
-        """The records with their pictures' names in the tar ball; a new picture is put there."""
+        """The records with their images' names in the tar ball; a new image is put there."""
         with records.open(encoding="utf-8") as file:
             for line in file:
                 record = json.loads(line)
-                picture = record.get("picture")
-                if picture and not any(Path(picture).is_relative_to(folder) for folder in self._present):
-                    picture = self._packed(picture, tar)
-                yield canonical_json({**record, "picture": picture}) + b"\n"
+                image = record.get("picture")
+                if image and not any(Path(image).is_relative_to(folder) for folder in self._present):
+                    image = self._packed(image, tar)
+                yield canonical_json({**record, "picture": image}) + b"\n"
 
-    def _packed(self, picture: str, tar: tarfile.TarFile) -> str:
-        if picture not in self._names:
-            name = f"pictures/{len(self._names):06d}{Path(picture).suffix}"
-            _add(tar, name, Path(picture).read_bytes())
-            self._names[picture] = name
-        return self._names[picture]
+    def _packed(self, image: str, tar: tarfile.TarFile) -> str:
+        if image not in self._names:
+            name = f"pictures/{len(self._names):06d}{Path(image).suffix}"
+            _add(tar, name, Path(image).read_bytes())
+            self._names[image] = name
+        return self._names[image]
 
 
 def open_parcel(store: Store, document: bytes, folder: Path) -> bytes:
@@ -159,7 +159,7 @@ def open_parcel(store: Store, document: bytes, folder: Path) -> bytes:
 
 
 def _open_lesson(ball: Path, folder: Path, records: Sequence[str]) -> None:
-    """Unpack the tar ball; the paths of packed pictures are made absolute."""
+    """Unpack the tar ball; the paths of packed images are made absolute."""
     shutil.rmtree(folder, ignore_errors=True)
     with tarfile.open(ball) as tar:
         for member in tar:  # extractall has its filters only since Python 3.11.4
@@ -169,8 +169,8 @@ def _open_lesson(ball: Path, folder: Path, records: Sequence[str]) -> None:
         with packed.open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as placed:
             for line in lines:
                 record = json.loads(line)
-                picture = record["picture"] and str(folder / record["picture"])  # an absolute one stays as it is
-                placed.write(json.dumps({**record, "picture": picture}) + "\n")
+                image = record["picture"] and str(folder / record["picture"])  # an absolute one stays as it is
+                placed.write(json.dumps({**record, "picture": image}) + "\n")
         packed.unlink()
 
 

@@ -73,8 +73,8 @@ def _record(line: bytes, where: str) -> TrainingRecord:
     try:
         row = orjson.loads(line)
         turns = tuple((str(question), str(answer)) for question, answer in row["turns"])
-        picture = row["picture"]
-        record = TrainingRecord(None if picture is None else Path(str(picture)), turns)
+        image = row["picture"]
+        record = TrainingRecord(None if image is None else Path(str(image)), turns)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"is no training record: {error!r}", where=where) from error
     if not turns:

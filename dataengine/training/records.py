@@ -14,7 +14,7 @@ import orjson
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import derived_seed, digest_of
-from dataengine.core.ports import PictureSource
+from dataengine.core.ports import ImageSource
 from dataengine.core.samples import LETTERS, Sample
 from dataengine.data.exports import training_turns
 from dataengine.data.json_stream import elements
@@ -22,25 +22,25 @@ from dataengine.runtime.training_sections import MixForm, TrainingSection
 from dataengine.wire.samples import read_sample
 
 Turns = list[tuple[str, str]]
-_PICTURE_PLACE = "<image>"
+_IMAGE_PLACE = "<image>"
 _TODO = "Give the file as it was published: JSON Lines, or one JSON list of records"
-_PICTURES = "Get the picture, or say with `pictures` which folder its path is relative to"
+_IMAGES = "Get the picture, or say with `pictures` which folder its path is relative to"
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
-    """A picture's local file and a dialogue about it: (question, answer) turns, of which the answers are learned.
+    """An image's local file and a dialogue about it: (question, answer) turns, of which the answers are learned.
 
-    None: a dialogue without a picture.
+    None: a dialogue without an image.
     """
 
-    picture: Path | None
+    image: Path | None
     turns: tuple[tuple[str, str], ...]
 
     def encode(self) -> str:
         """One JSON line, as a training job reads it."""
-        picture = str(self.picture) if self.picture else None
-        return json.dumps({"picture": picture, "turns": [list(turn) for turn in self.turns]})
+        image = str(self.image) if self.image else None
+        return json.dumps({"picture": image, "turns": [list(turn) for turn in self.turns]})
 
 
 class RecordSequence(Sequence[TrainingRecord]):
@@ -60,13 +60,13 @@ class RecordSequence(Sequence[TrainingRecord]):
 
 
 def engine_records(
-    samples: Sequence[Sample], source: PictureSource, cache: Path, turns_of: Callable[[Sample], Turns]
+    samples: Sequence[Sample], source: ImageSource, cache: Path, turns_of: Callable[[Sample], Turns]
 ) -> list[TrainingRecord]:
-    """One record per sample. Pictures are copied into `cache`, once each, so that the job needs no source."""
+    """One record per sample. Images are copied into `cache`, once each, so that the job needs no source."""
     return [TrainingRecord(_cached(source, sample.image, cache), tuple(turns_of(sample))) for sample in samples]
 
 
-def _cached(source: PictureSource, image: str, cache: Path) -> Path:
+def _cached(source: ImageSource, image: str, cache: Path) -> Path:
     path = cache / f"{digest_of(image.encode())[:32]}{Path(image).suffix}"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
@@ -127,14 +127,14 @@ def replay_records(
 
 
 def read_records(
-    path: Path, turns_of: Callable[[Sample], Turns], pictures: Path | None = None
+    path: Path, turns_of: Callable[[Sample], Turns], images: Path | None = None
 ) -> Iterator[TrainingRecord]:
     """Records of JSON Lines or of one JSON list, LLaVA's (`conversations`) or the seed's, one at a time: the file is
-    never in memory as a whole. Pictures lie relative to `pictures`, by default the file's folder.
+    never in memory as a whole. Images lie relative to `images`, by default the file's folder.
 
     Raises InputError that names the line (the entry of a list) and says what to do.
     """
-    folder = pictures or path.parent
+    folder = images or path.parent
     for where, data in _pieces(path):
         yield _record(data, folder, where, turns_of)
 
@@ -165,15 +165,15 @@ def _record(data: bytes, folder: Path, where: str, turns_of: Callable[[Sample], 
         return TrainingRecord(None, tuple(_dialogue(record, where)))
     if not isinstance(record, dict) or not isinstance(record.get("image"), str):
         raise InputError("is no record with an `image`", where=where, todo=_TODO)
-    picture = folder / record["image"]
-    if not picture.is_file():
-        raise InputError(f"the picture {picture} is missing", where=where, todo=_PICTURES)
+    image = folder / record["image"]
+    if not image.is_file():
+        raise InputError(f"the picture {image} is missing", where=where, todo=_IMAGES)
     turns = _dialogue(record, where) if "conversations" in record else turns_of(read_sample(record, where))
-    return TrainingRecord(picture, tuple(turns))
+    return TrainingRecord(image, tuple(turns))
 
 
 def _dialogue(record: dict[str, Any], where: str) -> Turns:
-    """LLaVA's conversations: human and gpt take turns; the picture's place in the first question is left out.
+    """LLaVA's conversations: human and gpt take turns; the image's place in the first question is left out.
 
     What gpt says before the first question, and a last question without an answer, teach nothing and are left out, as
     LLaVA's own training does.
@@ -187,5 +187,5 @@ def _dialogue(record: dict[str, Any], where: str) -> Turns:
     turns = turns[:-1] if turns and turns[-1][0] == "human" else turns
     if not turns or [who for who, _ in turns] != ["human", "gpt"] * (len(turns) // 2):
         raise InputError("human and gpt do not take turns in `conversations`", where=where, todo="Mend the record")
-    texts = [text.replace(_PICTURE_PLACE, "").strip() for _, text in turns]
+    texts = [text.replace(_IMAGE_PLACE, "").strip() for _, text in turns]
     return list(zip(texts[0::2], texts[1::2], strict=True))

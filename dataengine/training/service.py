@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from dataengine.core.events import CheckpointReady, Event
-from dataengine.data.picture_sources import open_source
+from dataengine.data.image_sources import open_source
 from dataengine.hosting.backends import open_jobs
 from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.runtime.worker import Handler, Observer, Patience

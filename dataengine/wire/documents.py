@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_serializer
 
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ContractError
@@ -23,7 +23,7 @@ D = TypeVar("D", bound="Document")
 class Document(BaseModel):
     """A frozen JSON document."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     def encode(self) -> bytes:
         """Canonical JSON."""
@@ -83,15 +83,15 @@ class SplitScores(Document):
 class HeldOutDoc(Document):
     """Fingerprints of what may not be trained on: all that the generator is told about the questions asked.
 
-    `pictures` are SHA-256 digests of encoded pictures, `appearances` 64-bit difference hashes (16 hexadecimal digits)
-    of their pixels, `questions` digests of (normalised question, picture digest), see `dataengine.core.heldout`.
+    `images` are SHA-256 digests of encoded images, `appearances` 64-bit difference hashes (16 hexadecimal digits)
+    of their pixels, `questions` digests of (normalised question, image digest), see `dataengine.core.heldout`.
     """
 
-    pictures: frozenset[str]
+    images: frozenset[str] = Field(alias="pictures")
     appearances: frozenset[str]
     questions: frozenset[str]
 
-    @field_serializer("pictures", "appearances", "questions")
+    @field_serializer("images", "appearances", "questions")
     def _in_order(self, values: frozenset[str]) -> list[str]:
         return sorted(values)
 
@@ -134,7 +134,7 @@ class Unit(Document):
 
     key: str
     question_type: str
-    picture: str
+    image: str = Field(alias="picture")
     score: float | None
 
 
@@ -144,8 +144,8 @@ class Prediction(Document):
 
     question_id: str
     split: str
-    picture: str
-    picture_digest: str = ""
+    image: str = Field(alias="picture")
+    image_digest: str = Field(default="", alias="picture_digest")
     question: str
     question_type: str
     choices: tuple[str, ...] = ()
@@ -178,7 +178,7 @@ class BadCase(Document):
     question_id: str
     question: str
     question_type: str
-    picture: str
+    image: str = Field(alias="picture")
     choices: tuple[str, ...]
     gold: str
     answered: str
@@ -216,9 +216,9 @@ class AnalysisDoc(Document):
 
 
 class PlannedQuery(Document):
-    """One request to the teacher: a picture, a question type, and the bad cases shown as examples."""
+    """One request to the teacher: an image, a question type, and the bad cases shown as examples."""
 
-    picture_id: str
+    image_id: str = Field(alias="picture_id")
     qtype: str
     bad_cases: tuple[str, ...]
     seed: int

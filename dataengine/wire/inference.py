@@ -36,7 +36,7 @@ def encode_ask(ask: AskStudent, checkpoint: ArtifactRef) -> dict[str, NDArray[An
     """The request's inputs."""
     inputs = {
         "QUESTION_ID": _strings([ask.question_id.encode()]),
-        "PICTURE": _strings([ask.picture]),
+        "PICTURE": _strings([ask.image]),
         "PROMPT": _strings([ask.prompt.encode()]),
         "MODE": _strings([ask.mode.value.encode()]),
         "MAX_TOKENS": np.array([[ask.max_tokens]], np.int32),
@@ -60,7 +60,7 @@ def decode_ask(inputs: Arrays) -> tuple[AskStudent, ArtifactRef]:
     try:
         ask = AskStudent(
             question_id=_only(inputs["QUESTION_ID"]).decode(),
-            picture=_only(inputs["PICTURE"]),
+            image=_only(inputs["PICTURE"]),
             prompt=_only(inputs["PROMPT"]).decode(),
             mode=AnswerMode(_only(inputs["MODE"]).decode()),
             choices=tuple(choice.decode() for choice in inputs["CHOICES"].flatten()) if "CHOICES" in inputs else (),

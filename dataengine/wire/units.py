@@ -9,7 +9,7 @@ from dataengine.wire.documents import Prediction
 
 
 def units_of(predictions: Sequence[Prediction]) -> list[Unit]:
-    """Each unit once, in the order of its first question. A question without a picture is a cluster of its own."""
+    """Each unit once, in the order of its first question. A question without an image is a cluster of its own."""
     units: dict[str, Unit] = {}
     for prediction in predictions:
         unit = _unit_of(prediction)
@@ -21,6 +21,6 @@ def _unit_of(prediction: Prediction) -> Unit:
     group = prediction.unit
     if group is None:
         score = prediction.score
-        cluster = prediction.picture or prediction.question_id
+        cluster = prediction.image or prediction.question_id
         return Unit(prediction.question_id, prediction.question_type, cluster, score or 0.0, score is not None)
-    return Unit(group.key, group.question_type, group.picture, group.score or 0.0, group.score is not None)
+    return Unit(group.key, group.question_type, group.image, group.score or 0.0, group.score is not None)

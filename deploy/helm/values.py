@@ -71,7 +71,7 @@ class Services(Values):
 
 
 class Volume(Values):
-    """A volume claim with pictures, questions or base weights, mounted read-only."""
+    """A volume claim with images, questions or base weights, mounted read-only."""
 
     claim: str
     """Name of the PersistentVolumeClaim."""
@@ -98,7 +98,7 @@ class TritonServer(Values):
     resources: Mapping[str, Any] = _of("2", "16Gi", "32Gi")
     """As of a container; the GPUs are added."""
     shared_memory: str = "2Gi"
-    """Size of /dev/shm, through which pictures reach the model."""
+    """Size of /dev/shm, through which images reach the model."""
     cache: str = "50Gi"
     """Bound of the folder for adapters that were fetched."""
     startup_seconds: int = Field(default=900, ge=10)
@@ -234,7 +234,7 @@ class Chart(Values):
     training: Training = Training()
     services: Services = Services()
     volumes: tuple[Volume, ...] = ()
-    """Volume claims with pictures, questions and base weights: `{claim, mountPath, usedBy}`."""
+    """Volume claims with images, questions and base weights: `{claim, mountPath, usedBy}`."""
     triton_server: TritonServer = TritonServer()
     prepare: Prepare = Prepare()
     autoscaling: Autoscaling = Autoscaling()

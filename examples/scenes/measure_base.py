@@ -56,13 +56,13 @@ class Exam:
         benchmark = find_benchmark("seed-bench")
         read = benchmark.read(world / "report")
         self._questions = read.questions
-        self._pictures = {q.picture: read.read_picture(q.picture) for q in read.questions}
+        self._images = {q.image: read.read_image(q.image) for q in read.questions}
         self._prompts = {m: [benchmark.prompt(q, FAMILY, m) for q in read.questions] for m in AnswerMode}
 
     def accuracies(self, adapter: Path | None = None, mode: AnswerMode = AnswerMode.LIKELIHOOD) -> dict[str, float]:
         """Share of right answers per type id; a free-form answer is right when it is the option's very words."""
         asks = [
-            AskStudent(q.question_id, self._pictures[q.picture], prompt, mode, q.choices)
+            AskStudent(q.question_id, self._images[q.image], prompt, mode, q.choices)
             for q, prompt in zip(self._questions, self._prompts[mode], strict=True)
         ]
         right: dict[int, list[bool]] = defaultdict(list)
@@ -82,7 +82,7 @@ def setting_of(world: Path, base: Path, ratio: float) -> Setting:
 
 
 def records_of(setting: Setting, counts: dict[int, int]) -> list[TrainingRecord]:
-    """So many questions of each type about pool pictures, and replay."""
+    """So many questions of each type about pool images, and replay."""
     records = []
     for type_id, count in counts.items():
         rng = random.Random(f"measure:{type_id}:{count}")
@@ -91,8 +91,8 @@ def records_of(setting: Setting, counts: dict[int, int]) -> list[TrainingRecord]
             number, scene = rng.choice(setting.pool)
             question = ask(scene, type_id, rng)
             if question is not None:
-                picture = setting.world / PLACES["pool"] / f"{number}.png"
-                records.append(TrainingRecord(picture, ((question.text, question.answer),)))
+                image = setting.world / PLACES["pool"] / f"{number}.png"
+                records.append(TrainingRecord(image, ((question.text, question.answer),)))
                 found += 1
     rng = random.Random("measure:replay")
     return records + rng.choices(setting.replay, k=round(setting.ratio * len(records)))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dataengine.demo.base_pictures import base_pictures, base_scene
+from dataengine.demo.base_images import base_images, base_scene
 from dataengine.demo.exposure import ANSWERING, SHARES
 from dataengine.demo.questions import QUESTION_TYPES
 from dataengine.student.tiny_llava import TinyLlava, build_model, build_tokenizer
@@ -25,7 +25,7 @@ from examples.scenes.words import words
 log = logging.getLogger(__name__)
 
 HELD_OUT = 1000
-"""The last so many base pictures are not trained on; progress is measured on them."""
+"""The last so many base images are not trained on; progress is measured on them."""
 
 DESCRIBE = Stage("describe", steps=650, lr=2e-3, short=0, long=48, shares={})
 QUESTIONS = Stage("questions", steps=3000, lr=1.5e-3, short=192, long=8, shares=ANSWERING)
@@ -45,13 +45,13 @@ def main() -> None:
     family = TinyLlava()
     tokenizer = build_tokenizer(words())
     model = build_model(tokenizer, family=family, seed=options.seed)
-    pictures = base_pictures(options.seed, options.pictures, options.cache)
+    images = base_images(options.seed, options.images, options.cache)
     tower = options.cache / "tower.pt"
     if not tower.exists():
-        table = np.stack([labels(base_scene(options.seed, i)) for i in range(options.pictures)])
+        table = np.stack([labels(base_scene(options.seed, i)) for i in range(options.images)])
         train_tower(
             model,
-            pictures[:-HELD_OUT],
+            images[:-HELD_OUT],
             table[:-HELD_OUT],
             steps=options.tower_steps,
             batch=128,
@@ -61,9 +61,7 @@ def main() -> None:
         torch.save(model.model.vision_tower.state_dict(), tower)
     model.model.vision_tower.load_state_dict(torch.load(tower, weights_only=True))
     with torch.inference_mode():
-        chunks = [
-            family.encode_images(model, to_pixels(pictures[i : i + 500])) for i in range(0, options.pictures, 500)
-        ]
+        chunks = [family.encode_images(model, to_pixels(images[i : i + 500])) for i in range(0, options.images, 500)]
     seen = torch.cat(chunks).clone()
     world, held_out = World(options.seed, seen[:-HELD_OUT]), World(options.seed, seen)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from dataengine.demo.base_pictures import base_scene
+from dataengine.demo.base_images import base_scene
 from dataengine.demo.facts import turn
 from dataengine.demo.questions import QUESTION_TYPES, SceneQuestion, ask
 from dataengine.student.encoding import IGNORED, encode, mean_answer_loss, padded
@@ -98,20 +98,20 @@ def _loss(
     tasks: list[str],
     rng: random.Random,
 ) -> torch.Tensor:
-    turns, pictures = [], []
+    turns, images = [], []
     for task in tasks:
         made = None
         while made is None:
             index = rng.randrange(len(world.seen))
             made = turn(task, base_scene(world.seed, index), rng)
         turns.append(made)
-        pictures.append(index)
+        images.append(index)
     rows = [encode(family, tokenizer, [t]) for t in turns]
     ids = padded([r.ids for r in rows], tokenizer.pad_token_id)
     labels = padded([r.labels for r in rows], IGNORED)
     image_token_id = token_id(tokenizer, family.image_token)
     with torch.autocast("cpu", torch.bfloat16):
-        projected = family.project(model, world.seen[pictures])
+        projected = family.project(model, world.seen[images])
         embeddings = embed(model, ids, image_token_id, projected)
         # right padding under a causal mask: no token that counts can see the padding, so no mask is needed
         hidden = model.model.language_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state

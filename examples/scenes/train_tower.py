@@ -44,14 +44,14 @@ def labels(scene: Scene) -> np.ndarray:
     return table
 
 
-def to_pixels(pictures: np.ndarray) -> torch.Tensor:
+def to_pixels(images: np.ndarray) -> torch.Tensor:
     """(N, 96, 96, 3) uint8 to the tower's input, as the family's ``pixels`` makes it."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1.0
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1.0
 
 
 def train_tower(
     model: LlavaForConditionalGeneration,
-    pictures: np.ndarray,
+    images: np.ndarray,
     table: np.ndarray,
     *,
     steps: int,
@@ -59,7 +59,7 @@ def train_tower(
     lr: float,
     seed: int,
 ) -> None:
-    """Train ``model``'s tower in place on (N, 96, 96, 3) pictures and (N, heads, 9) labels."""
+    """Train ``model``'s tower in place on (N, 96, 96, 3) images and (N, heads, 9) labels."""
     tower = model.model.vision_tower
     torch.manual_seed(seed)
     heads = nn.ModuleList([nn.Linear(tower.config.hidden_size, len(v)) for v in HEADS.values()])
@@ -70,9 +70,9 @@ def train_tower(
     draws = np.random.default_rng(seed)
     began = time.monotonic()
     for step in range(steps):
-        picked = draws.integers(0, len(pictures), batch)
+        picked = draws.integers(0, len(images), batch)
         truth = torch.from_numpy(table[picked])
-        pixels = to_pixels(pictures[picked])
+        pixels = to_pixels(images[picked])
         shift = tuple(int(v) for v in draws.integers(-1, 2, 2))
         pixels = torch.roll(pixels, shift, (2, 3))
         with torch.autocast("cpu", torch.bfloat16):

@@ -1,13 +1,13 @@
-"""Every picture source keeps its contract."""
+"""Every image source keeps its contract."""
 
 from pathlib import Path
 
 import pytest
 
 from dataengine.core.errors import ConfigurationError
-from dataengine.core.ports import PictureSource
+from dataengine.core.ports import ImageSource
 from dataengine.data.easy_vqa import EasyVqa
-from dataengine.data.picture_sources import open_source
+from dataengine.data.image_sources import open_source
 from dataengine.testing.fake_source import FakeSource
 from dataengine.testing.source_contract import SourceContract
 from tests.unit.data.published_files import visual_genome
@@ -15,19 +15,19 @@ from tests.unit.data.published_files import visual_genome
 
 class TestFakeSource(SourceContract):
     @pytest.fixture
-    def source(self) -> PictureSource:
+    def source(self) -> ImageSource:
         return FakeSource([["a red ball", "it is sunny"], []])
 
 
 class TestVisualGenome(SourceContract):
     @pytest.fixture
-    def source(self, tmp_path: Path) -> PictureSource:
+    def source(self, tmp_path: Path) -> ImageSource:
         return open_source("visual-genome", visual_genome(tmp_path))
 
 
 class TestEasyVqa(SourceContract):
     @pytest.fixture
-    def source(self) -> PictureSource:
+    def source(self) -> ImageSource:
         pytest.importorskip("easy_vqa")
         return EasyVqa(Path("installed"))
 

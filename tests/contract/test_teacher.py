@@ -16,7 +16,7 @@ from dataengine.runtime.runfile import TeacherSection
 from dataengine.teachers.openai_compatible import OpenAITeacher, translated
 from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from dataengine.testing.fake_teacher import FakeTeacher
-from dataengine.testing.pictures import plain_picture
+from dataengine.testing.images import plain_image
 from dataengine.testing.teacher_contract import WRITE, TeacherContract
 from tests.teacher_server import KEY, TeacherServer, completion, serving
 
@@ -62,14 +62,14 @@ async def test_the_server_is_asked_what_the_request_says(server: TeacherServer, 
     assert (reply.text, reply.prompt_tokens, reply.completion_tokens) == ("a reply", 31, 5)
 
 
-async def test_a_picture_goes_along_as_a_data_url(server: TeacherServer, http_teacher: OpenAITeacher) -> None:
-    picture = plain_picture(255, 0, 0)
-    await http_teacher.write(replace(WRITE, picture=picture))
+async def test_an_image_goes_along_as_a_data_url(server: TeacherServer, http_teacher: OpenAITeacher) -> None:
+    image = plain_image(255, 0, 0)
+    await http_teacher.write(replace(WRITE, image=image))
     text, shown = server.asked[0]["messages"][1]["content"]
     assert text == {"type": "text", "text": WRITE.user}
     kind, _, data = shown["image_url"]["url"].partition(";base64,")
     assert kind == "data:image/png"
-    assert base64.b64decode(data) == picture
+    assert base64.b64decode(data) == image
 
 
 @pytest.mark.parametrize("waits", ["12", "0.5"])

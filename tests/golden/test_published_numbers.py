@@ -10,7 +10,7 @@ TYPES = tuple(SEED_TYPES.values())
 COUNTS = (3158, 1831, 4649, 978, 2447, 657, 97, 331, 85)
 QUESTIONS = 14_233
 MMBENCH_QUESTIONS = 1_164
-SCIENCE_QUESTIONS, SCIENCE_PICTURES = 4_241, 2_017
+SCIENCE_QUESTIONS, SCIENCE_IMAGES = 4_241, 2_017
 PER_TYPE = {
     "LLaVA-1.5 base": ((74.89, 68.32, 66.87, 60.94, 57.42, 49.92, 73.20, 76.13, 27.06), 66.04),
     "LLaVA-1.5 round 3": ((74.32, 70.51, 72.10, 62.17, 58.19, 55.10, 72.16, 77.04, 60.00), 68.57),
@@ -56,7 +56,7 @@ def history(accuracies: tuple[float, ...]) -> DiagnoseHistory:
     return DiagnoseHistory([point], point)
 
 
-def test_the_nine_types_of_seed_bench_are_all_its_picture_questions() -> None:
+def test_the_nine_types_of_seed_bench_are_all_its_image_questions() -> None:
     assert sum(COUNTS) == QUESTIONS
 
 
@@ -108,7 +108,7 @@ def test_two_rows_of_the_published_tables_do_not_add_up() -> None:
     figures += [(row, percent, VSR_QUESTIONS) for row, percent in VSR.items()]
     figures += [(row, overall, QUESTIONS) for row, overall in SEED_OVERALL.items()]
     figures += [(row, both[0], SCIENCE_QUESTIONS) for row, both in SCIENCE.items()]
-    figures += [(row, both[1], SCIENCE_PICTURES) for row, both in SCIENCE.items()]
+    figures += [(row, both[1], SCIENCE_IMAGES) for row, both in SCIENCE.items()]
     odd = [(row, percent) for row, percent, count in figures if not is_a_count_rounded_or_cut(percent, count)]
     assert odd == [("LLaVA-1.5 round 1", 67.47), ("MiniGPT4-v2 round 1", 62.09)]
     assert tuple(row for row, _ in odd) == ODD_ROWS
@@ -120,7 +120,7 @@ def test_two_rows_of_the_published_tables_do_not_add_up() -> None:
 @pytest.mark.parametrize("row", SCIENCE.values())
 def test_scienceqa_percentages_are_whole_counts(row: tuple[float, float]) -> None:
     assert is_a_count(row[0], SCIENCE_QUESTIONS)
-    assert is_a_count(row[1], SCIENCE_PICTURES)
+    assert is_a_count(row[1], SCIENCE_IMAGES)
 
 
 @pytest.mark.parametrize(("both", "perception", "cognition"), [(1765, 1475, 290)])

@@ -26,8 +26,8 @@ def build(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def picture(color: tuple[int, int, int], side: int = 32) -> bytes:
-    """A plain picture as PNG bytes."""
+def image(color: tuple[int, int, int], side: int = 32) -> bytes:
+    """A plain image as PNG bytes."""
     buffer = io.BytesIO()
     Image.new("RGB", (side, side), color).save(buffer, "PNG")
     return buffer.getvalue()

@@ -12,7 +12,7 @@ from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import TEXT_KEYS, Benchmark, Dataset, NeededFile
 from dataengine.evaluation.benchmarks.entries import Seen, option_text
 from dataengine.evaluation.benchmarks.files import (
-    PictureFolders,
+    ImageFolders,
     coco_spellings,
     find_file,
     json_objects,
@@ -24,9 +24,7 @@ from dataengine.evaluation.scoring.reading import Reading
 
 _SOURCE = "the A-OKVQA project (allenai/aokvqa)"
 _QUESTIONS = NeededFile("aokvqa_v1p0_val.json", "questions, choices and direct answers", _SOURCE)
-_PICTURES = NeededFile(
-    "val2017/", "COCO 2017 validation pictures", "the COCO project's download page (cocodataset.org)"
-)
+_IMAGES = NeededFile("val2017/", "COCO 2017 validation pictures", "the COCO project's download page (cocodataset.org)")
 _PATTERNS = (_QUESTIONS.name, "aokvqa*val*.json", "*aokvqa*.json")
 _TODO = "Fetch aokvqa_v1p0_val.json again"
 UNCLASSIFIED = "unclassified"
@@ -46,7 +44,7 @@ class AOkVqa(Benchmark):
     metric = "accuracy"
     expected = 1_145
     chance_note = "25 % by choice"
-    files = (_QUESTIONS, _PICTURES)
+    files = (_QUESTIONS, _IMAGES)
     variants = ("choice", "direct", "choice-dataengine", "direct-dataengine")
     modes = (AnswerMode.LIKELIHOOD, AnswerMode.FREE_FORM)
     types_file = "question_types.json"
@@ -63,7 +61,7 @@ class AOkVqa(Benchmark):
             seen.add(questions[-1].question_id, i)
         folders = [path.parent / folder for folder in _FOLDERS]
         notes = tuple(_remarks(types_path, given, questions))
-        return Dataset(tuple(questions), PictureFolders(folders, coco_spellings), (path,), notes)
+        return Dataset(tuple(questions), ImageFolders(folders, coco_spellings), (path,), notes)
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """MiniGPT-4's form of gen-1 (choices ranked after "The answer is"); others get the options line by line."""
@@ -137,7 +135,7 @@ def _question(entry: Mapping[str, Any], given: Mapping[str, str], where: str) ->
     kind = given.get(str(entry.get("question_id")), str(entry.get("question_type", UNCLASSIFIED)))
     return Question(
         question_id=text(entry, "question_id", where),
-        picture=str(entry.get("image_id")),
+        image=str(entry.get("image_id")),
         text=text(entry, "question", where),
         question_type=kind,
         choices=tuple(option_text({"choice": choice}, "choice", where) for choice in choices),

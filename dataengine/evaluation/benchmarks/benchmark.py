@@ -22,27 +22,27 @@ class NeededFile:
     source: str
 
 
-class PictureReader(Protocol):
-    """Gives pictures when asked, so that memory never holds them all."""
+class ImageReader(Protocol):
+    """Gives images when asked, so that memory never holds them all."""
 
     def __call__(self, name: str) -> bytes:
-        """The encoded bytes of the picture that a question names. Raises InputError that says where it was sought."""
+        """The encoded bytes of the image that a question names. Raises InputError that says where it was sought."""
 
     def place(self, name: str) -> str:
-        """Where the picture lies: a file, or a file and a line."""
+        """Where the image lies: a file, or a file and a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
     """A benchmark as read from its official files.
 
-    `read_picture` reads the picture that a question names (`""` names none). `files` are what was read, for digests.
+    `read_image` reads the image that a question names (`""` names none). `files` are what was read, for digests.
     `notes` are remarks for the user. `scorable` is False where the right answers are not public. `left_out` are ids of
     questions in the files that this benchmark does not ask; predictions for them are passed over.
     """
 
     questions: tuple[Question, ...]
-    read_picture: PictureReader
+    read_image: ImageReader
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
     scorable: bool = True
@@ -98,12 +98,12 @@ class Benchmark:
         """The questions under the folder `data`, in the file's order. Raises InputError for missing or broken files."""
         raise NotImplementedError
 
-    def pictures(self, dataset: Dataset) -> Sequence[str]:
-        """Every picture name that `dataset.read_picture` can be asked for, each once."""
-        return list(dict.fromkeys(question.picture for question in dataset.questions if question.picture))
+    def images(self, dataset: Dataset) -> Sequence[str]:
+        """Every image name that `dataset.read_image` can be asked for, each once."""
+        return list(dict.fromkeys(question.image for question in dataset.questions if question.image))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
-        """What a student of that family is asked, without the family's conversation template and picture tokens."""
+        """What a student of that family is asked, without the family's conversation template and image tokens."""
         raise NotImplementedError
 
     def judge(self, question: Question, prediction: str, variant: str) -> Reading:
@@ -202,7 +202,7 @@ def question_unit(judgement: Judgement) -> Unit:
     return Unit(
         key=question.question_id,
         question_type=question.question_type,
-        cluster=question.picture or question.question_id,
+        cluster=question.image or question.question_id,
         value=judgement.reading.score,
         answered=judgement.prediction is not None,
         types=types_of(question),

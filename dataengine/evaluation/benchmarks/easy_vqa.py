@@ -1,4 +1,4 @@
-"""easy-VQA: what a picture of one coloured shape shows; test split, 9,673 questions about 1,000 pictures."""
+"""easy-VQA: what an image of one coloured shape shows; test split, 9,673 questions about 1,000 images."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SPLIT = "test"
 _SOURCE = "the easy-VQA project (vzhou842/easy-VQA); the Python package easy-vqa carries it: give `installed` as folder"
 
 
-class _Pictures:
-    """The data set's pictures, by the names that its questions and samples give them."""
+class _Images:
+    """The data set's images, by the names that its questions and samples give them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -55,7 +55,7 @@ class EasyVqaBenchmark(Benchmark):
         folder = easy_vqa_folder(data)
         rows = read_easy_vqa(_SPLIT, folder)
         questions = tuple(_question(str(place), row) for place, row in enumerate(rows))
-        return Dataset(questions, _Pictures(folder), (folder / _SPLIT / "questions.json",))
+        return Dataset(questions, _Images(folder), (folder / _SPLIT / "questions.json",))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """The bare question where choices are ranked, else the short-answer prompt."""
@@ -78,4 +78,4 @@ class EasyVqaBenchmark(Benchmark):
 
 def _question(question_id: str, row: EasyVqaRow) -> Question:
     choices = CHOICES[row.kind]
-    return Question(question_id, row.picture, row.question, row.kind, choices, choices.index(row.answer))
+    return Question(question_id, row.image, row.question, row.kind, choices, choices.index(row.answer))

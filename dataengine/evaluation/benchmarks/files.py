@@ -147,8 +147,8 @@ def json_lines(path: Path, todo: str) -> Iterator[tuple[int, dict[str, Any]]]:
         yield number, row
 
 
-class PictureFolders:
-    """Pictures in folders: a name's first of its `spellings` that one of the folders has."""
+class ImageFolders:
+    """Images in folders: a name's first of its `spellings` that one of the folders has."""
 
     def __init__(self, roots: Sequence[Path], spellings: Callable[[str], Sequence[str]] = lambda name: (name,)) -> None:
         self._roots = roots
@@ -173,11 +173,11 @@ class PictureFolders:
 
 
 def with_suffixes(name: str) -> tuple[str, ...]:
-    """A picture's name as it is and with the usual endings."""
+    """An image's name as it is and with the usual endings."""
     return (name, f"{name}.jpg", f"{name}.png", f"{name}.jpeg")
 
 
 def coco_spellings(name: str) -> tuple[str, ...]:
-    """The file names under which COCO pictures of an id are published: of 2017, and of 2014 and 2015."""
+    """The file names under which COCO images of an id are published: of 2017, and of 2014 and 2015."""
     number = name.zfill(12)
     return (f"{number}.jpg", *(f"COCO_{part}_{number}.jpg" for part in ("val2014", "test2015", "train2014")))

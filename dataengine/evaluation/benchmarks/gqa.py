@@ -1,4 +1,4 @@
-"""GQA: compositional questions about Visual Genome pictures, one right word or phrase; testdev balanced, 12,578."""
+"""GQA: compositional questions about Visual Genome images, one right word or phrase; testdev balanced, 12,578."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import kind_of, text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
-from dataengine.evaluation.benchmarks.files import PictureFolders, find_file, read_json_file, with_suffixes
+from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, read_json_file, with_suffixes
 from dataengine.evaluation.benchmarks.prompts import is_minigpt4, short_prompt
 from dataengine.evaluation.scoring.gqa import GqaVariant, score_gqa
 from dataengine.evaluation.scoring.reading import Reading
 
 _SOURCE = "the GQA project's download page (cs.stanford.edu/people/dorarad/gqa)"
 _QUESTIONS = NeededFile("testdev_balanced_questions.json", "the questions by id", _SOURCE)
-_PICTURES = NeededFile("images/", "the pictures, named by imageId", _SOURCE)
+_IMAGES = NeededFile("images/", "the pictures, named by imageId", _SOURCE)
 _PATTERNS = (_QUESTIONS.name, "*testdev_balanced*.json", "*questions*.json")
 _TODO = "Fetch testdev_balanced_questions.json again"
 _VARIANTS: tuple[GqaVariant, ...] = ("official", "llava", "minigpt4")
@@ -33,7 +33,7 @@ class Gqa(Benchmark):
     version = "1.2"
     metric = "exact match"
     expected = 12_578
-    files = (_QUESTIONS, _PICTURES)
+    files = (_QUESTIONS, _IMAGES)
     variants = _VARIANTS
     type_fields = ("structural", "semantic", "detailed")
     modes = (AnswerMode.FREE_FORM,)
@@ -47,7 +47,7 @@ class Gqa(Benchmark):
         questions = tuple(_question(key, entry, f"{path}, question {key}") for key, entry in content.items())
         folders = [path.parent / folder for folder in ("images", "../images", "")]
         scorable = all(question.references for question in questions)
-        return Dataset(questions, PictureFolders(folders, with_suffixes), (path,), scorable=scorable)
+        return Dataset(questions, ImageFolders(folders, with_suffixes), (path,), scorable=scorable)
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's short-answer prompt, or MiniGPT-4's."""
@@ -69,7 +69,7 @@ def _question(question_id: str, entry: Any, where: str) -> Question:
         raise InputError("`types` is no object", where=where, todo=_TODO)
     return Question(
         question_id=question_id,
-        picture=text(entry, "imageId", where),
+        image=text(entry, "imageId", where),
         text=text(entry, "question", where),
         question_type=str(types.get("structural") or "unknown"),
         references=(text(entry, "answer", where),) if "answer" in entry else (),

@@ -54,7 +54,7 @@ class MMBench(Benchmark):
     upload_suffix = ".xlsx"
 
     def read(self, data: Path) -> Dataset:
-        """Every row is a question; pictures stay in the file."""
+        """Every row is a question; images stay in the file."""
         tsv = TsvFile(find_file(data, _PATTERNS, _FILE), "image", _TODO)
         missing = [name for name in _NEEDED if name not in tsv.rows[0].cells]
         if missing:
@@ -67,10 +67,10 @@ class MMBench(Benchmark):
             rows[row.cells["index"]] = row
             questions.append(_question(row, f"{tsv.path}:{row.line}"))
         scorable = all("answer" in question.extra for question in questions)
-        return Dataset(tuple(questions), Base64Pictures(tsv, rows), (tsv.path,), tsv.notes, scorable)
+        return Dataset(tuple(questions), Base64Images(tsv, rows), (tsv.path,), tsv.notes, scorable)
 
-    def pictures(self, dataset: Dataset) -> list[str]:
-        """Every row's picture, also those of rotated rows, which are asked with the unrotated row's."""
+    def images(self, dataset: Dataset) -> list[str]:
+        """Every row's image, also those of rotated rows, which are asked with the unrotated row's."""
         return [question.question_id for question in dataset.questions]
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
@@ -147,8 +147,8 @@ class MMBench(Benchmark):
         write_mmbench_upload(questions, predictions, target)
 
 
-class Base64Pictures:
-    """Pictures as base64 cells of the TSV; a short number instead of a picture names the row that holds it."""
+class Base64Images:
+    """Images as base64 cells of the TSV; a short number instead of an image names the row that holds it."""
 
     def __init__(self, tsv: TsvFile, rows: Mapping[str, TsvRow]) -> None:
         self._tsv = tsv
@@ -158,15 +158,15 @@ class Base64Pictures:
         """The decoded bytes. Raises InputError that names the line, where the cell is empty or broken."""
         cell = self._tsv.large_cell(self._row(name)).strip(b'"')
         try:
-            picture = binascii.a2b_base64(cell, strict_mode=True)
+            image = binascii.a2b_base64(cell, strict_mode=True)
         except binascii.Error as error:
             raise InputError(f"the picture is broken base64: {error}", where=self.place(name), todo=_TODO) from error
-        if not picture:
+        if not image:
             raise InputError("there is no picture", where=self.place(name), todo=_TODO)
-        return picture
+        return image
 
     def place(self, name: str) -> str:
-        """File and line of the row that holds the picture."""
+        """File and line of the row that holds the image."""
         return f"{self._tsv.path}:{self._row(name).line}"
 
     def _row(self, name: str) -> TsvRow:
@@ -197,8 +197,8 @@ def _question(row: TsvRow, where: str) -> Question:
         extra["answer"] = answer
     return Question(
         question_id=cells["index"],
-        # one picture for all rotations, so that a split by picture keeps them together
-        picture=str(group_of(int(cells["index"]))),
+        # one image for all rotations, so that a split by image keeps them together
+        image=str(group_of(int(cells["index"]))),
         text=cells["question"],
         question_type=types["category"],
         choices=tuple(options.values()),

@@ -1,4 +1,4 @@
-"""MME: yes / no questions, two per picture, in ten perception and four cognition tasks; points, at most 2000 + 800."""
+"""MME: yes / no questions, two per image, in ten perception and four cognition tasks; points, at most 2000 + 800."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.core.units import Unit
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, row_id
-from dataengine.evaluation.benchmarks.files import PictureFolders, read_text_lines
+from dataengine.evaluation.benchmarks.files import ImageFolders, read_text_lines
 from dataengine.evaluation.benchmarks.prompts import SHORT_SUFFIX, is_minigpt4, short_prompt
 from dataengine.evaluation.scoring.mme import COGNITION, PERCEPTION, score_mme, task_score
 from dataengine.evaluation.scoring.reading import Reading
@@ -28,8 +28,8 @@ _ROOTS = ("", "MME_Benchmark_release_version", "MME_Benchmark_release_version/MM
 class Mme(Benchmark):
     """100 x accuracy + 100 x accuracy+ per task, summed over the tasks.
 
-    `official` pairs consecutive answers of the prediction file, whatever pictures they name, as the official tool does;
-    `by-picture` pairs the two questions of a picture. They differ only if the answers are out of order.
+    `official` pairs consecutive answers of the prediction file, whatever images they name, as the official tool does;
+    `by-picture` pairs the two questions of an image. They differ only if the answers are out of order.
     """
 
     name = "mme"
@@ -49,7 +49,7 @@ class Mme(Benchmark):
     total = "sum of types"
 
     def read(self, data: Path) -> Dataset:
-        """Two questions per text file, tasks in the official order, pictures by name."""
+        """Two questions per text file, tasks in the official order, images by name."""
         root = _root(data)
         questions: list[Question] = []
         notes: list[str] = []
@@ -63,7 +63,7 @@ class Mme(Benchmark):
         absent = [task for task in _TASKS if not (root / task).is_dir()]
         if absent:
             notes.append(f"{root}: {len(absent)} of 14 tasks are absent: {', '.join(absent)}")
-        return Dataset(tuple(questions), PictureFolders((root,)), tuple(files), tuple(notes))
+        return Dataset(tuple(questions), ImageFolders((root,)), tuple(files), tuple(notes))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA replaces the question's own "Please answer yes or no." by its short-answer suffix."""
@@ -79,33 +79,33 @@ class Mme(Benchmark):
         return question.answer_text
 
     def resolver(self, questions: Sequence[Question]) -> Callable[[Mapping[str, Any]], str | None]:
-        """By our id, or by picture and question, as the official lines, LLaVA and lmms-eval name them."""
+        """By our id, or by image and question, as the official lines, LLaVA and lmms-eval name them."""
         ids = {question.question_id for question in questions}
         asked: dict[tuple[str, str], list[str]] = defaultdict(list)
         for question in questions:
-            asked[_picture_key(question.picture), _bare(question.text)].append(question.question_id)
+            asked[_image_key(question.image), _bare(question.text)].append(question.question_id)
 
         def resolve(row: Mapping[str, Any]) -> str | None:
             name = row_id(row)
             if name in ids or name is None:
                 return name
             text = next((row[key] for key in ("prompt", "question") if isinstance(row.get(key), str)), "")
-            found = asked.get((_picture_key(name), _bare(text)), [name])
-            # a picture that is asked the same twice is answered twice, in order
+            found = asked.get((_image_key(name), _bare(text)), [name])
+            # an image that is asked the same twice is answered twice, in order
             return found.pop(0) if len(found) > 1 else found[0]
 
         return resolve
 
     def group(self, question: Question) -> str:
-        """Both questions of a picture."""
-        return question.picture
+        """Both questions of an image."""
+        return question.image
 
     def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
         """One unit per pair of answers, worth (accuracy + accuracy+) / 2 of the pair."""
         return [unit for rows in _by_task(judgements).values() for unit in _task_units(rows, variant)]
 
     def extra(self, units: Sequence[Unit], judgements: Sequence[Judgement], variant: str) -> dict[str, Any]:
-        """Perception and cognition sums, accuracy and accuracy+ per task, and pairs of two pictures, if any."""
+        """Perception and cognition sums, accuracy and accuracy+ per task, and pairs of two images, if any."""
         tasks = {
             task: task_score([row.reading.score for pair in _pairs(rows, variant) for row in pair])
             for task, rows in _by_task(judgements).items()
@@ -140,7 +140,7 @@ def _root(data: Path) -> Path:
 
 
 def _question_files(folder: Path) -> list[Path]:
-    """The task's text files: in `questions_answers_YN`, or beside the pictures."""
+    """The task's text files: in `questions_answers_YN`, or beside the images."""
     inside = folder / "questions_answers_YN"
     found = sorted((inside if inside.is_dir() else folder).glob("*.txt"))
     if not found:
@@ -152,15 +152,15 @@ def _questions(root: Path, task: str, path: Path, lines: Sequence[str]) -> Itera
     lines = [line for line in lines if line.strip()]
     if len(lines) != 2:
         raise InputError(f"holds {len(lines)} questions instead of two", where=str(path), todo=_TODO)
-    picture = _picture_of(root, task, path)
+    image = _image_of(root, task, path)
     for i, line in enumerate(lines, 1):
         question, tab, answer = line.rpartition("\t")
         answer = answer.strip().lower()
         if not tab or answer not in ("yes", "no"):
             raise InputError("is no question, tab, Yes or No", where=f"{path}:{i}", todo=_TODO)
         yield Question(
-            question_id=f"{task}/{Path(picture).name}#{i}",
-            picture=picture,
+            question_id=f"{task}/{Path(image).name}#{i}",
+            image=image,
             text=question.strip(),
             question_type=task,
             choices=("yes", "no"),
@@ -169,13 +169,13 @@ def _questions(root: Path, task: str, path: Path, lines: Sequence[str]) -> Itera
         )
 
 
-def _picture_of(root: Path, task: str, path: Path) -> str:
-    """The picture's path below the root; the likely one if it is missing, so that `check` can name it."""
+def _image_of(root: Path, task: str, path: Path) -> str:
+    """The image's path below the root; the likely one if it is missing, so that `check` can name it."""
     names = [f"{folder}/{path.stem}{suffix}" for folder in (f"{task}/images", task) for suffix in _SUFFIXES]
     return next((name for name in names if (root / name).is_file()), names[0])
 
 
-def _picture_key(name: str) -> str:
+def _image_key(name: str) -> str:
     """task/file, whatever lies between."""
     task, _, rest = name.partition("/")
     return f"{task}/{rest.rpartition('/')[2]}"
@@ -193,20 +193,20 @@ def _by_task(judgements: Sequence[Judgement]) -> dict[str, list[Judgement]]:
 
 
 def _pairs(rows: Sequence[Judgement], variant: str) -> list[list[Judgement]]:
-    """Consecutive answers of the prediction file; by picture if one is missing, which would shift all later pairs."""
+    """Consecutive answers of the prediction file; by image if one is missing, which would shift all later pairs."""
     if variant == "official" and all(row.prediction is not None for row in rows):
         ordered = sorted(rows, key=lambda row: row.place)
         return [ordered[i : i + 2] for i in range(0, len(ordered), 2)]
-    pictures: dict[str, list[Judgement]] = defaultdict(list)
+    images: dict[str, list[Judgement]] = defaultdict(list)
     for row in rows:
-        pictures[row.question.picture].append(row)
-    return list(pictures.values())
+        images[row.question.image].append(row)
+    return list(images.values())
 
 
 def _task_units(rows: Sequence[Judgement], variant: str) -> Iterator[Unit]:
     for pair in _pairs(rows, variant):
         score = task_score([row.reading.score for row in pair])
-        names = sorted({row.question.picture for row in pair})
+        names = sorted({row.question.image for row in pair})
         yield Unit(
             key="+".join(sorted(row.question.question_id for row in pair)),
             question_type=pair[0].question.question_type,

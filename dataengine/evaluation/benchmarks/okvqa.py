@@ -1,4 +1,4 @@
-"""OKVQA: open questions about COCO pictures that need knowledge from outside the picture; 5,046 for validation."""
+"""OKVQA: open questions about COCO images that need knowledge from outside the image; 5,046 for validation."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from pathlib import Path
 
 from dataengine.core.errors import InputError
 from dataengine.evaluation.benchmarks.benchmark import Dataset, NeededFile
-from dataengine.evaluation.benchmarks.files import PictureFolders, coco_spellings
+from dataengine.evaluation.benchmarks.files import ImageFolders, coco_spellings
 from dataengine.evaluation.benchmarks.vqa_files import VqaBenchmark, find_pair, read_vqa
 
 _SOURCE = "the OK-VQA project's download page (okvqa.allenai.org)"
 _QUESTIONS = NeededFile("OpenEnded_mscoco_val2014_questions.json", "the questions", _SOURCE)
 _ANNOTATIONS = NeededFile("mscoco_val2014_annotations.json", "ten answers to each", _SOURCE)
-_PICTURES = NeededFile(
-    "val2014/", "COCO 2014 validation pictures", "the COCO project's download page (cocodataset.org)"
-)
+_IMAGES = NeededFile("val2014/", "COCO 2014 validation pictures", "the COCO project's download page (cocodataset.org)")
 _PATTERNS = (_QUESTIONS.name, "OpenEnded_mscoco_val2014_questions*.json", "*questions*.json")
 _FOLDERS = ("val2014", "images", "val2017", "")
 
@@ -43,7 +41,7 @@ class OkVqa(VqaBenchmark):
     split = "val2014"
     version = "1.1"
     expected = 5_046
-    files = (_QUESTIONS, _ANNOTATIONS, _PICTURES)
+    files = (_QUESTIONS, _ANNOTATIONS, _IMAGES)
     type_fields = ("question_type",)
 
     def read(self, data: Path) -> Dataset:
@@ -57,7 +55,7 @@ class OkVqa(VqaBenchmark):
             )
         questions = read_vqa(path, annotations, _types, self.type_fields[0])
         folders = [path.parent / folder for folder in _FOLDERS]
-        return Dataset(questions, PictureFolders(folders, coco_spellings), (path, annotations))
+        return Dataset(questions, ImageFolders(folders, coco_spellings), (path, annotations))
 
 
 def _types(annotation: Mapping[str, object]) -> dict[str, str]:

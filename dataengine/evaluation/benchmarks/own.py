@@ -13,7 +13,7 @@ from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from dataengine.evaluation.benchmarks.entries import Seen
-from dataengine.evaluation.benchmarks.files import PictureFolders, line_end_notes, with_suffixes
+from dataengine.evaluation.benchmarks.files import ImageFolders, line_end_notes, with_suffixes
 from dataengine.evaluation.benchmarks.own_rows import read_rows
 from dataengine.evaluation.benchmarks.own_scorers import SCORERS, ScorerName, needs_choices
 from dataengine.evaluation.benchmarks.prompts import option_lines
@@ -30,7 +30,7 @@ class Columns(BaseModel):
 
     question: str = "question"
     answer: str = "answer"
-    picture: str = "image"
+    image: str = "image"
     id: str | None = None
     type: str | None = None
     choices: str | tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Description(BaseModel):
 
     name: str = Field(min_length=1)
     file: Path
-    pictures: Path = Path()
+    images: Path = Path()
     columns: Columns = Columns()
     prompt: str = "{question}"
     scorer: ScorerName
@@ -80,8 +80,8 @@ class OwnBenchmark(Benchmark):
         for i, row in enumerate(read_rows(file)):
             questions.append(self._question(row, i, seen.where(i)))
             seen.add(questions[-1].question_id, i)
-        pictures = PictureFolders((self._path.parent / self._description.pictures, file.parent), with_suffixes)
-        return Dataset(tuple(questions), pictures, (self._path, file), line_end_notes(file))
+        images = ImageFolders((self._path.parent / self._description.images, file.parent), with_suffixes)
+        return Dataset(tuple(questions), images, (self._path, file), line_end_notes(file))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """The YAML's prompt; for likelihood without the options, which are ranked as its continuations."""
@@ -110,7 +110,7 @@ class OwnBenchmark(Benchmark):
         kind = str(_cell(row, columns.type, where)) if columns.type else "all"
         return Question(
             question_id=str(_cell(row, columns.id, where)) if columns.id else str(index),
-            picture=str(_cell(row, columns.picture, where)),
+            image=str(_cell(row, columns.image, where)),
             text=str(_cell(row, columns.question, where)),
             question_type=kind,
             choices=choices,

@@ -1,4 +1,4 @@
-"""ScienceQA: school science with two to five choices, about half with a picture; test split, 4,241 (2,017 with one)."""
+"""ScienceQA: school science with two to five choices, about half with an image; test split, 4,241 (2,017 with one)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataengine.core.units import Unit
 from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, row_id
 from dataengine.evaluation.benchmarks.entries import option_text
-from dataengine.evaluation.benchmarks.files import PictureFolders, find_file, read_json_file
+from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, read_json_file
 from dataengine.evaluation.benchmarks.prompts import choice_prompt, is_minigpt4
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.scienceqa import ScienceQAVariant, score_scienceqa
@@ -21,14 +21,14 @@ from dataengine.evaluation.scoring.scienceqa import ScienceQAVariant, score_scie
 _SOURCE = "the ScienceQA project (lupantech/ScienceQA)"
 _PROBLEMS = NeededFile("problems.json", "the questions by id", _SOURCE)
 _SPLITS = NeededFile("pid_splits.json", "which ids are of which split", _SOURCE)
-_PICTURES = NeededFile("images/test/", "the pictures, in a folder per id", _SOURCE)
+_IMAGES = NeededFile("images/test/", "the pictures, in a folder per id", _SOURCE)
 _TODO = "Fetch problems.json and pid_splits.json again"
 _FOLDERS = ("images/test", "test", "images", "")
 _YOUNGER = frozenset(f"grade{number}" for number in range(1, 7))
 
 
 class ScienceQA(Benchmark):
-    """A letter among up to five. `llava-image` scores the questions with a picture alone."""
+    """A letter among up to five. `llava-image` scores the questions with an image alone."""
 
     name = "scienceqa"
     title = "ScienceQA"
@@ -39,7 +39,7 @@ class ScienceQA(Benchmark):
     metric = "accuracy"
     expected = 4_241
     chance_note = "about 40 %"
-    files = (_PROBLEMS, _SPLITS, _PICTURES)
+    files = (_PROBLEMS, _SPLITS, _IMAGES)
     variants = ("llava", "llava-image", "official", "official-image")
     variant_aliases: Mapping[str, str] = {"all": "llava", "image": "llava-image", "img": "llava-image"}
     type_fields = ("subject", "topic", "skill", "grade", "context")
@@ -63,7 +63,7 @@ class ScienceQA(Benchmark):
             raise InputError(f"{twins} ids of `test` are there twice", where=str(splits_path), todo=_TODO)
         questions = tuple(_question(str(name), problems[str(name)], f"{path}, question {name}") for name in ids)
         folders = [path.parent / folder for folder in _FOLDERS]
-        return Dataset(questions, PictureFolders(folders), (path, splits_path))
+        return Dataset(questions, ImageFolders(folders), (path, splits_path))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """The context if there is one, the question, the options, the letter suffix."""
@@ -82,18 +82,18 @@ class ScienceQA(Benchmark):
         return judge
 
     def selected(self, question: Question, variant: str) -> bool:
-        """The image variants ask the questions with a picture."""
-        return bool(question.picture) or not variant.endswith("-image")
+        """The image variants ask the questions with an image."""
+        return bool(question.image) or not variant.endswith("-image")
 
     def resolver(self, questions: Sequence[Question]) -> Callable[[Mapping[str, Any]], str | None]:
-        """By id; lmms-eval's logs carry none, but follow the split's order, of all or of those with a picture."""
+        """By id; lmms-eval's logs carry none, but follow the split's order, of all or of those with an image."""
         order = [question.question_id for question in questions]
-        pictured = [question.question_id for question in questions if question.picture]
+        with_image = [question.question_id for question in questions if question.image]
 
         def resolve(row: Mapping[str, Any]) -> str | None:
             if "doc_id" not in row or row_id(row) is not None:
                 return row_id(row)
-            names = pictured if "img" in str(row.get("task", "")) else order
+            names = with_image if "img" in str(row.get("task", "")) else order
             place = row["doc_id"]
             return names[place] if isinstance(place, int) and place < len(names) else None
 
@@ -101,13 +101,13 @@ class ScienceQA(Benchmark):
 
     def extra(self, units: Sequence[Unit], judgements: Sequence[Judgement], variant: str) -> dict[str, Any]:
         """The image subset, and the columns of the official table."""
-        pictured = [unit.value for unit, row in zip(units, judgements, strict=True) if row.question.picture]
+        with_image = [unit.value for unit, row in zip(units, judgements, strict=True) if row.question.image]
         columns = {
             "NAT": [u.value for u in units if u.types["subject"] == "natural science"],
             "SOC": [u.value for u in units if u.types["subject"] == "social science"],
             "LAN": [u.value for u in units if u.types["subject"] == "language science"],
             "TXT": [u.value for u in units if "text" in u.types["context"]],
-            "IMG": pictured,
+            "IMG": with_image,
             "NO": [u.value for u in units if u.types["context"] == "none"],
             "G1-6": [u.value for u in units if u.types["grade"] in _YOUNGER],
             "G7-12": [u.value for u in units if u.types["grade"] not in _YOUNGER],
@@ -136,7 +136,7 @@ def _question(question_id: str, entry: Any, where: str) -> Question:
     types = {name: str(entry.get(name) or "unknown") for name in ("subject", "topic", "skill", "grade")}
     return Question(
         question_id=question_id,
-        picture=f"{question_id}/{image}" if image else "",
+        image=f"{question_id}/{image}" if image else "",
         text=text(entry, "question", where),
         question_type=types["subject"],
         choices=tuple(option_text({"choice": choice}, "choice", where) for choice in choices),

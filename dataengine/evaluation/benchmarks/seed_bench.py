@@ -12,7 +12,7 @@ from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from dataengine.evaluation.benchmarks.entries import Seen, option_text
 from dataengine.evaluation.benchmarks.files import (
-    PictureFolders,
+    ImageFolders,
     find_file,
     json_objects,
     read_json_file,
@@ -25,12 +25,12 @@ from dataengine.evaluation.scoring.seed import LETTERS, score_letter_llava, scor
 _QUESTIONS = NeededFile(
     "SEED-Bench.json", "the questions and their types", "the SEED-Bench project's data page (AILab-CVC/SEED-Bench)"
 )
-_PICTURES = NeededFile(
+_IMAGES = NeededFile(
     "SEED-Bench-image/", "the pictures, named by data_id", "the SEED-Bench project's data page (AILab-CVC/SEED-Bench)"
 )
 _TODO = "Fetch SEED-Bench.json again"
 _CHOICE_KEYS = ("choice_a", "choice_b", "choice_c", "choice_d")
-_PICTURE_FOLDERS = ("SEED-Bench-image", "seed_bench_image", "images", "image", "")
+_IMAGE_FOLDERS = ("SEED-Bench-image", "seed_bench_image", "images", "image", "")
 
 
 class SeedBench(Benchmark):
@@ -45,7 +45,7 @@ class SeedBench(Benchmark):
     metric = "accuracy"
     expected = 14_233
     chance_note = "25 %"
-    files = (_QUESTIONS, _PICTURES)
+    files = (_QUESTIONS, _IMAGES)
     variant_aliases: Mapping[str, str] = {"llava": "letter-llava", "minigpt4": "letter-minigpt4"}
     variants = ("letter-llava", "letter-minigpt4", "likelihood")
     modes = (AnswerMode.LETTER, AnswerMode.LIKELIHOOD, AnswerMode.FREE_FORM)
@@ -66,9 +66,9 @@ class SeedBench(Benchmark):
             questions.append(_question(entry, names, seen.where(i)))
             seen.add(questions[-1].question_id, i)
         notes = (f"{path}: {len(video)} video questions are not asked",) if video else ()
-        folders = [path.parent / folder for folder in _PICTURE_FOLDERS]
-        pictures = PictureFolders(folders, with_suffixes)
-        return Dataset(tuple(questions), pictures, (path,), notes, left_out=frozenset(video))
+        folders = [path.parent / folder for folder in _IMAGE_FOLDERS]
+        images = ImageFolders(folders, with_suffixes)
+        return Dataset(tuple(questions), images, (path,), notes, left_out=frozenset(video))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's letter prompt; MiniGPT-4 puts its task tag before it."""
@@ -101,7 +101,7 @@ def _question(entry: Mapping[str, Any], names: Mapping[int, str], where: str) ->
         raise InputError(f"`answer` is {answer!r} instead of A, B, C or D", where=where, todo=_TODO)
     return Question(
         question_id=str(entry.get("question_id")),
-        picture=text(entry, "data_id", where),
+        image=text(entry, "data_id", where),
         text=text(entry, "question", where),
         question_type=names[number],
         choices=tuple(option_text(entry, key, where) for key in _CHOICE_KEYS),

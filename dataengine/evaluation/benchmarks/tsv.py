@@ -61,7 +61,7 @@ class TsvFile:
         header: list[str] = []
         while position < len(data):
             if position - kept_from > _PAGES_KEPT:
-                # the pages of pictures that were scanned over would stay in memory as long as the map does
+                # the pages of images that were scanned over would stay in memory as long as the map does
                 end_of_page = position // mmap.PAGESIZE * mmap.PAGESIZE
                 data.madvise(mmap.MADV_DONTNEED, kept_from, end_of_page - kept_from)
                 kept_from = end_of_page

@@ -12,14 +12,14 @@ from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile, row_id
 from dataengine.evaluation.benchmarks.entries import Seen
-from dataengine.evaluation.benchmarks.files import PictureFolders, find_file, json_objects, read_json_file
+from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, json_objects, read_json_file
 from dataengine.evaluation.benchmarks.prompts import SHORT_SUFFIX, is_minigpt4
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.vizwiz import VizWizVariant, score_vizwiz, upload_answer
 
 _SOURCE = "the VizWiz project's VQA page (vizwiz.org)"
 _QUESTIONS = NeededFile("val.json", "questions and ten answers to each", _SOURCE)
-_PICTURES = NeededFile("val/", "the photographs", _SOURCE)
+_IMAGES = NeededFile("val/", "the photographs", _SOURCE)
 _PATTERNS = (_QUESTIONS.name, "*val*.json", "test.json", "*test*.json")
 _TODO = "Fetch val.json again"
 _FOLDERS = ("val", "test", "images", "../val", "../test", "")
@@ -37,7 +37,7 @@ class VizWiz(Benchmark):
     version = "2020"
     metric = "VizWiz accuracy"
     expected = 4_319
-    files = (_QUESTIONS, _PICTURES)
+    files = (_QUESTIONS, _IMAGES)
     variants = _VARIANTS
     type_fields = ("answer_type",)
     modes = (AnswerMode.FREE_FORM,)
@@ -55,7 +55,7 @@ class VizWiz(Benchmark):
         answered = sum(bool(question.references) for question in questions)
         if 0 < answered < len(questions):
             raise InputError(f"{len(questions) - answered} questions have no answers", where=str(path), todo=_TODO)
-        return Dataset(tuple(questions), PictureFolders(folders), (path,), scorable=answered > 0)
+        return Dataset(tuple(questions), ImageFolders(folders), (path,), scorable=answered > 0)
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's prompt, or MiniGPT-4's, both of which name the way out."""
@@ -84,9 +84,9 @@ class VizWiz(Benchmark):
         return resolve
 
     def upload(self, questions: Sequence[Question], predictions: Mapping[str, str], target: Path) -> None:
-        """The test server's file: picture and m4c-normalised answer, for every question."""
+        """The test server's file: image and m4c-normalised answer, for every question."""
         rows = [
-            {"image": question.picture, "answer": upload_answer(predictions.get(question.question_id, ""))}
+            {"image": question.image, "answer": upload_answer(predictions.get(question.question_id, ""))}
             for question in questions
         ]
         target.write_text(json.dumps(rows), "utf-8")
@@ -103,7 +103,7 @@ def _question(entry: Mapping[str, Any], where: str) -> Question:
     kind = str(entry.get("answer_type", "unknown"))
     return Question(
         question_id=image,
-        picture=image,
+        image=image,
         text=text(entry, "question", where),
         question_type=kind,
         references=tuple(map(str, golds)),

@@ -119,7 +119,7 @@ def _question(
     extra: dict[str, object] = {"types": types} if records is None else {"types": types, "records": records}
     return Question(
         question_id=str(entry["question_id"]),
-        picture=str(entry.get("image_id")),
+        image=str(entry.get("image_id")),
         text=text(entry, "question", where),
         question_type=types.get(default, "unknown"),
         references=golds,

@@ -1,4 +1,4 @@
-"""VQAv2: open questions about COCO pictures. Validation (214,354) is scored; the test answers are not public."""
+"""VQAv2: open questions about COCO images. Validation (214,354) is scored; the test answers are not public."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from pathlib import Path
 from dataengine.core.errors import InputError
 from dataengine.core.questions import Question
 from dataengine.evaluation.benchmarks.benchmark import Dataset, NeededFile
-from dataengine.evaluation.benchmarks.files import PictureFolders, coco_spellings
+from dataengine.evaluation.benchmarks.files import ImageFolders, coco_spellings
 from dataengine.evaluation.benchmarks.vqa_files import VqaBenchmark, find_pair, read_vqa
 from dataengine.evaluation.scoring.vqa_text import normalise_m4c
 
 _SOURCE = "the VQA project's download page (visualqa.org)"
 _QUESTIONS = NeededFile("v2_OpenEnded_mscoco_val2014_questions.json", "the questions", _SOURCE)
 _ANNOTATIONS = NeededFile("v2_mscoco_val2014_annotations.json", "ten answers to each", _SOURCE)
-_PICTURES = NeededFile(
-    "val2014/", "COCO 2014 validation pictures", "the COCO project's download page (cocodataset.org)"
-)
+_IMAGES = NeededFile("val2014/", "COCO 2014 validation pictures", "the COCO project's download page (cocodataset.org)")
 _PATTERNS = (_QUESTIONS.name, "v2_OpenEnded_*_val*_questions.json", "v2_OpenEnded_*_questions.json", "*questions*.json")
 _FOLDERS = ("val2014", "test2015", "images", "val2017", "")
 
@@ -32,7 +30,7 @@ class VQAv2(VqaBenchmark):
     split = "val2014 (test2015: upload)"
     version = "2.0"
     expected = 214_354
-    files = (_QUESTIONS, _ANNOTATIONS, _PICTURES)
+    files = (_QUESTIONS, _ANNOTATIONS, _IMAGES)
     upload_suffix = ".json"
     type_fields = ("question_type x answer_type", "question_type", "answer_type")
 
@@ -48,7 +46,7 @@ class VQAv2(VqaBenchmark):
         questions = read_vqa(path, annotations, _types, self.type_fields[0])
         folders = [path.parent / folder for folder in _FOLDERS]
         files = (path,) if annotations is None else (path, annotations)
-        return Dataset(questions, PictureFolders(folders, coco_spellings), files, scorable=annotations is not None)
+        return Dataset(questions, ImageFolders(folders, coco_spellings), files, scorable=annotations is not None)
 
     def upload(self, questions: Sequence[Question], predictions: Mapping[str, str], target: Path) -> None:
         """The test server's file: every question, answers m4c-normalised as LLaVA uploads them, "" where missing."""

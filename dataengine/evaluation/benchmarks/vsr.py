@@ -1,4 +1,4 @@
-"""VSR: is a caption about a spatial relation true of the picture? Zero-shot test split, 1,222 captions."""
+"""VSR: is a caption about a spatial relation true of the image? Zero-shot test split, 1,222 captions."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
-from dataengine.evaluation.benchmarks.files import PictureFolders, find_file, json_lines, line_end_notes
+from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, json_lines, line_end_notes
 from dataengine.evaluation.benchmarks.prompts import is_minigpt4
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.vsr import VsrVariant, score_vsr
 
 _SOURCE = "the VSR project (cambridgeltl/visual-spatial-reasoning, data/splits/zeroshot)"
 _CAPTIONS = NeededFile("test.jsonl", "captions with picture, relation and label", _SOURCE)
-_PICTURES = NeededFile("images/", "the COCO 2017 pictures that the captions name", _SOURCE)
+_IMAGES = NeededFile("images/", "the COCO 2017 pictures that the captions name", _SOURCE)
 _PATTERNS = (_CAPTIONS.name, "*test*.jsonl", "*dev*.jsonl", "*.jsonl")
 _TODO = "Fetch test.jsonl again"
 _FOLDERS = ("images", "../images", "train2017", "val2017", "")
@@ -34,7 +34,7 @@ class Vsr(Benchmark):
     metric = "accuracy"
     expected = 1_222
     chance_note = "50 %"
-    files = (_CAPTIONS, _PICTURES)
+    files = (_CAPTIONS, _IMAGES)
     variants = _VARIANTS
     type_fields = ("relation",)
     modes = (AnswerMode.FREE_FORM,)
@@ -52,7 +52,7 @@ class Vsr(Benchmark):
             questions.append(
                 Question(
                     question_id=str(len(questions)),
-                    picture=text(row, "image", where),
+                    image=text(row, "image", where),
                     text=text(row, "caption", where),
                     question_type=relation,
                     choices=("true", "false"),
@@ -61,7 +61,7 @@ class Vsr(Benchmark):
                 )
             )
         folders = [path.parent / folder for folder in _FOLDERS]
-        return Dataset(tuple(questions), PictureFolders(folders), (path,), line_end_notes(path))
+        return Dataset(tuple(questions), ImageFolders(folders), (path,), line_end_notes(path))
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """MiniGPT-4's sentence, with its tag for that family."""

@@ -1,1 +1,1 @@
-"""Scoring what somebody else's tool predicted: no model, no picture, no network."""
+"""Scoring what somebody else's tool predicted: no model, no image, no network."""

@@ -1,4 +1,4 @@
-"""Looking at everything that a benchmark's files hold: questions counted, every picture decoded."""
+"""Looking at everything that a benchmark's files hold: questions counted, every image decoded."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dataengine.core.errors import InputError
-from dataengine.data.picture_files import decode
+from dataengine.data.image_files import decode
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What was found. `broken` has one message per picture that is missing or does not decode, with its place."""
+    """What was found. `broken` has one message per image that is missing or does not decode, with its place."""
 
     benchmark: str
     questions: int
     expected: int | None
     scorable: bool
     types: Mapping[str, int]
-    pictures: int
+    images: int
     broken: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -31,7 +31,7 @@ class Findings:
 
 
 def check_dataset(benchmark: Benchmark, dataset: Dataset, progress: Callable[[int, int], None]) -> Findings:
-    """Decode every picture, one in memory at a time; `progress` is told how many of how many are done.
+    """Decode every image, one in memory at a time; `progress` is told how many of how many are done.
 
     Raises InputError if the files hold no question.
     """
@@ -39,11 +39,11 @@ def check_dataset(benchmark: Benchmark, dataset: Dataset, progress: Callable[[in
         raise InputError(
             "holds no question", where=", ".join(map(str, dataset.files)) or benchmark.title, todo="Fetch it again"
         )
-    names = benchmark.pictures(dataset)
+    names = benchmark.images(dataset)
     broken = []
     for done, name in enumerate(names, 1):
         try:
-            decode(dataset.read_picture(name), dataset.read_picture.place(name))
+            decode(dataset.read_image(name), dataset.read_image.place(name))
         except InputError as error:
             broken.append(str(error))
         progress(done, len(names))

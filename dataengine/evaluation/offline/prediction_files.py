@@ -140,6 +140,6 @@ def _mme_folder(path: Path) -> Iterator[Row]:
                     f"has {len(cells)} tab-separated fields instead of four (picture, question, answer, prediction)",
                     where=f"{file}:{number}", todo="Blanks instead of tabs and line breaks in answers, one line each",
                 )  # fmt: skip
-            picture, question, gold, said = cells
-            fields = {"question_id": f"{task}/{picture}", "question": question, "gold": gold, _TABLE_KEY: said}
+            image, question, gold, said = cells
+            fields = {"question_id": f"{task}/{image}", "question": question, "gold": gold, _TABLE_KEY: said}
             yield Row(f"{file}:{number}", fields)

@@ -1,4 +1,4 @@
-"""MME: yes / no questions, two per picture; a task scores 100 x accuracy + 100 x accuracy+.
+"""MME: yes / no questions, two per image; a task scores 100 x accuracy + 100 x accuracy+.
 
 Source: calculation.py of the MME evaluation tool.
 """
@@ -34,12 +34,12 @@ def score_mme(gold: str, prediction: str) -> Reading:
 
 
 class TaskScore(NamedTuple):
-    """One task: accuracy and accuracy+ (0 to 1), the number of questions and of pictures."""
+    """One task: accuracy and accuracy+ (0 to 1), the number of questions and of images."""
 
     accuracy: float
     accuracy_plus: float
     questions: int
-    pictures: int
+    images: int
 
     @property
     def points(self) -> float:
@@ -50,7 +50,7 @@ class TaskScore(NamedTuple):
 def task_score(scores: Sequence[float]) -> TaskScore:
     """One task's score from its questions' scores (0 or 1) in the file's order.
 
-    The official tool pairs consecutive lines, whatever pictures they name; a last odd line is a picture whose second
+    The official tool pairs consecutive lines, whatever images they name; a last odd line is an image whose second
     answer is missing. Raises ValueError if there is no question.
     """
     if not scores:

@@ -1,4 +1,4 @@
-"""VSR: is the caption true of the picture?
+"""VSR: is the caption true of the image?
 
 minigpt4  the words true and false exactly, lower-cased, not stripped: "True." is wrong (default)
 yes-no    the words yes and no, one and not the other, anywhere among the words; marks around words do not count

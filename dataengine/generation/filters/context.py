@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from dataengine.core.identity import digest_of
-from dataengine.core.pictures import Picture
+from dataengine.core.images import PoolImage
 from dataengine.core.samples import Sample
-from dataengine.data.picture_files import difference_hash
+from dataengine.data.image_files import difference_hash
 from dataengine.generation.candidate import Candidate
 from dataengine.wire.documents import HeldOutDoc
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A picture's digest, and the hash of how it looks."""
+    """An image's digest, and the hash of how it looks."""
 
     digest: str
     appearance: str
@@ -33,7 +33,7 @@ class FilterContext:
 
     held_out: HeldOutDoc
     duplicate_similarity: float
-    read_picture: Callable[[str], bytes]
+    read_image: Callable[[str], bytes]
     ask_again: Callable[[Candidate], Awaitable[str]]
     _questions: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     _fingerprints: dict[str, Fingerprint] = field(default_factory=dict)
@@ -43,15 +43,15 @@ class FilterContext:
         self._questions[sample.image].append(sample.instruction)
 
     def questions_about(self, image: str) -> list[str]:
-        """What accepted samples ask about a picture."""
+        """What accepted samples ask about an image."""
         return self._questions[image]
 
-    def fingerprint(self, picture: Picture) -> Fingerprint:
-        """Of the picture's file, made once. Raises InputError if it cannot be read."""
-        if picture.path not in self._fingerprints:
-            data = self.read_picture(picture.path)
-            self._fingerprints[picture.path] = Fingerprint(digest_of(data), difference_hash(data, picture.path))
-        return self._fingerprints[picture.path]
+    def fingerprint(self, image: PoolImage) -> Fingerprint:
+        """Of the image's file, made once. Raises InputError if it cannot be read."""
+        if image.path not in self._fingerprints:
+            data = self.read_image(image.path)
+            self._fingerprints[image.path] = Fingerprint(digest_of(data), difference_hash(data, image.path))
+        return self._fingerprints[image.path]
 
 
 class Filter(Protocol):

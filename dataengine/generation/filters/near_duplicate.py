@@ -1,4 +1,4 @@
-"""Refuses a question that was already asked of the same picture."""
+"""Refuses a question that was already asked of the same image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataengine.generation.filters.context import FilterContext
 
 
 async def near_duplicate(candidate: Candidate, context: FilterContext) -> str | None:
-    """Compared with every accepted sample about the picture, of former rounds too."""
+    """Compared with every accepted sample about the image, of former rounds too."""
     limit = context.duplicate_similarity
     for other in context.questions_about(candidate.image):
         if alike(candidate.draft.question, other) > limit:

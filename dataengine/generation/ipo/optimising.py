@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dataengine.core.errors import Retryable
 from dataengine.core.identity import derived_seed
-from dataengine.core.pictures import Annotations
+from dataengine.core.images import Annotations
 from dataengine.core.ports import Teacher, TeacherRequest
 from dataengine.generation.ipo.replies import (
     Proposal,
@@ -28,14 +28,14 @@ from dataengine.wire.documents import BadCase
 
 @dataclass(frozen=True, slots=True)
 class ProbeCase:
-    """One case of the probe set: what every version is asked to write about. `picture` is its bytes where the prompt
+    """One case of the probe set: what every version is asked to write about. `image` is its bytes where the prompt
     shows it."""
 
     qtype: str
     bad_cases: tuple[BadCase, ...]
     annotations: Annotations
     seed: int
-    picture: bytes | None = None
+    image: bytes | None = None
 
 
 Heard = Callable[[Version | Refused], None]
@@ -103,7 +103,7 @@ class Optimiser:
 
     async def _verdict(self, prompt: Prompt, case: ProbeCase) -> Verdict:
         request: TeacherRequest = prompt.write(
-            case.qtype, case.bad_cases, case.annotations, self.section, case.seed, case.picture
+            case.qtype, case.bad_cases, case.annotations, self.section, case.seed, case.image
         )
         reply = await self.teacher.write(request)
         draft = read_reply(reply.text)
@@ -121,6 +121,6 @@ class Optimiser:
             draft,
             self.section,
             derived_seed(case.seed, "judge"),
-            case.picture if prompt.shows_picture else None,
+            case.image if prompt.shows_image else None,
         )
         return read_verdict((await self.teacher.write(request)).text, draft)

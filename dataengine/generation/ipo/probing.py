@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.identity import derived_seed
-from dataengine.core.ports import PictureSource
+from dataengine.core.ports import ImageSource
 from dataengine.generation.ipo.optimising import ProbeCase
 from dataengine.generation.pool import pool_of
 from dataengine.runtime.runfile import RunFile
@@ -15,28 +15,28 @@ from dataengine.wire.documents import BadCase
 
 
 def probe_set(
-    run: RunFile, source: PictureSource, cases: Sequence[BadCase], size: int, shows_picture: bool
+    run: RunFile, source: ImageSource, cases: Sequence[BadCase], size: int, shows_image: bool
 ) -> list[ProbeCase]:
-    """`size` cases, of every question type in turn, about different pictures of the pool as far as it goes, with the
+    """`size` cases, of every question type in turn, about different images of the pool as far as it goes, with the
     run's number of examples. The same run gives the same set. Raises ConfigurationError without a question."""
     by_type: Mapping[str, list[BadCase]] = _by_type(cases)
     if not by_type:
         raise ConfigurationError("there is no diagnose question to show the teacher", where="benchmark")
     rng = random.Random(derived_seed("probe", run.seed))
-    pool = pool_of(run.pictures, source, (), run.seed)
-    pictures = rng.sample(pool, min(size, len(pool)))
+    pool = pool_of(run.images, source, (), run.seed)
+    images = rng.sample(pool, min(size, len(pool)))
     names = sorted(by_type)
     probe = []
     for index in range(size):
-        name, picture = names[index % len(names)], pictures[index % len(pictures)]
+        name, image = names[index % len(names)], images[index % len(images)]
         shown = tuple(rng.sample(by_type[name], min(run.analysis.examples, len(by_type[name]))))
         probe.append(
             ProbeCase(
                 qtype=name,
                 bad_cases=shown,
-                annotations=source.annotations(picture.picture_id),
+                annotations=source.annotations(image.image_id),
                 seed=derived_seed("probe", run.seed, index),
-                picture=source.read(picture.path) if shows_picture else None,
+                image=source.read(image.path) if shows_image else None,
             )
         )
     return probe

@@ -54,9 +54,9 @@ def ask_for_change(version: Version, teacher: TeacherSection, seed: int, problem
 
 def ask_for_verdict(
     qtype: str, definition: str, information: str, draft: Draft, teacher: TeacherSection, seed: int,
-    picture: bytes | None,
+    image: bytes | None,
 ) -> TeacherRequest:  # fmt: skip
-    """Ask whether a sample is good, at temperature 0, with the picture where the teacher is shown it."""
+    """Ask whether a sample is good, at temperature 0, with the image where the teacher is shown it."""
     record = f"Question: {draft.question}\n{lettered(draft.options)}\nRight: {draft.letter}. Answer: {draft.answer}"
     system, user = _filled(
         "ipo_judge.txt",
@@ -65,7 +65,7 @@ def ask_for_verdict(
         information=information or "(you are shown the picture itself)",
         record=record,
     )
-    return TeacherRequest(system, user, temperature=0.0, max_tokens=teacher.max_tokens, seed=seed, picture=picture)
+    return TeacherRequest(system, user, temperature=0.0, max_tokens=teacher.max_tokens, seed=seed, image=image)
 
 
 def read_proposal(text: str, form: str) -> Proposal | str:

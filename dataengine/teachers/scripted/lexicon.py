@@ -26,7 +26,7 @@ NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight
 ROWS = ("top", "middle", "bottom")
 COLUMNS = ("left", "middle", "right")
 CELLS = tuple("center" if row == column == "middle" else f"{row} {column}" for row in ROWS for column in COLUMNS)
-"""The nine parts of a picture, row by row: the index is 3 * row + column."""
+"""The nine parts of an image, row by row: the index is 3 * row + column."""
 RELATIONS = ("left", "right", "above", "below")
 WEATHERS = ("sunny", "rainy", "snowy", "dark", "cloudy", "foggy", "windy", "stormy")
 PLACES = (

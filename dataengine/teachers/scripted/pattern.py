@@ -1,4 +1,4 @@
-"""What a question pattern is: how a question is recognised, asked about another picture, and answered."""
+"""What a question pattern is: how a question is recognised, asked about another image, and answered."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Slots = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """One way to ask a pattern's question about a picture; `weight` is how good a question it makes, `absent` is true
-    where the slots name what is not in the picture."""
+    """One way to ask a pattern's question about an image; `weight` is how good a question it makes, `absent` is true
+    where the slots name what is not in the image."""
 
     slots: Slots
     weight: float = 1.0
@@ -27,8 +27,8 @@ class Filling:
 class Pattern:
     """A family of questions.
 
-    `regexes` recognise it (named groups are slots); `fill` lists the ways to ask it about a picture; `answer` gives the
-    one right value, or None where the picture does not tell for sure; `rivals` lists wrong values that the picture
+    `regexes` recognise it (named groups are slots); `fill` lists the ways to ask it about an image; `answer` gives the
+    one right value, or None where the image does not tell for sure; `rivals` lists wrong values that the image
     suggests; `values` are known values of the same sort; `forms` are what an answer may look like, the first by
     default; `fits` are type names that it serves where no example shows what is wanted; `wording` and `sentence` are
     templates over the slots.
@@ -60,7 +60,7 @@ def regex(text: str) -> re.Pattern[str]:
     return re.compile(rf"^{text}$", re.IGNORECASE)
 
 
-IN_PICTURE = r"(?: (?:in|of|on) (?:the|this) (?:picture|image|photo|scene))?"
+IN_IMAGE = r"(?: (?:in|of|on) (?:the|this) (?:picture|image|photo|scene))?"
 """What may follow a question without changing it."""
 
 

@@ -1,18 +1,18 @@
-"""Questions of yes or no: whether a thing, or a thing of a color, is in the picture; plain and negated."""
+"""Questions of yes or no: whether a thing, or a thing of a color, is in the image; plain and negated."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
 from dataengine.teachers.scripted.lexicon import COLORS, NOUNS, SHAPES, sort_of
-from dataengine.teachers.scripted.pattern import IN_PICTURE, Filling, Pattern, Slots, regex
+from dataengine.teachers.scripted.pattern import IN_IMAGE, Filling, Pattern, Slots, regex
 from dataengine.teachers.scripted.view import View
 
 _COLORED = f"(?P<color>{'|'.join(COLORS)}) (?:thing|object|shape)"
 _THING = "<thing>"
 
 Present = Callable[[View, Slots], bool | None]
-"""Whether what the slots name is in the picture; None where that is not known."""
+"""Whether what the slots name is in the image; None where that is not known."""
 
 
 def _color_present(view: View, slots: Slots) -> bool | None:
@@ -59,7 +59,7 @@ def _pattern(name: str, *, colored: bool, absent: bool) -> Pattern:
     negation = "not " if absent else ""
     what = _COLORED if colored else _THING
     worded = (
-        rf"is there {negation}(?P<article>an?) {what}{IN_PICTURE}\?",
+        rf"is there {negation}(?P<article>an?) {what}{IN_IMAGE}\?",
         rf"does (?:the|this) (?:picture|image|photo) {negation}contain (?P<article>an?) {what}\?",
         rf"is no {what} present\?" if absent else rf"is (?P<article>an?) {what} present\?",
     )

@@ -35,7 +35,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a prompt tells: the task, the question type, questions, and the picture's phrases with boxes."""
+    """What a prompt tells: the task, the question type, questions, and the image's phrases with boxes."""
 
     task: str
     question_type: str

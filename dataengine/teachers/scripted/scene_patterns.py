@@ -1,4 +1,4 @@
-"""Questions about a picture as a whole, and about what follows from it."""
+"""Questions about an image as a whole, and about what follows from it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataengine.teachers.scripted.lexicon import (
     WEATHER_NEEDS,
     WEATHERS,
 )
-from dataengine.teachers.scripted.pattern import IN_PICTURE, Filling, Pattern, regex
+from dataengine.teachers.scripted.pattern import IN_IMAGE, Filling, Pattern, regex
 
 _IT = r"(?:this|it|shown|that)(?: (?:here|likely|in the (?:picture|image)))?"
 
@@ -35,8 +35,8 @@ WEATHER = Pattern(
     name="weather",
     fits=("scene understanding",),
     regexes=(
-        regex(rf"what is it like outside{IN_PICTURE}\?"),
-        regex(rf"(?:what|how) is the weather(?: like)?{IN_PICTURE}\?"),
+        regex(rf"what is it like outside{IN_IMAGE}\?"),
+        regex(rf"(?:what|how) is the weather(?: like)?{IN_IMAGE}\?"),
     ),
     wording="What is it like outside?",
     fill=lambda view: _known(view.weather),

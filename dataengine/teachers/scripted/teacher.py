@@ -1,8 +1,8 @@
 """The embedded teacher: a program, not a model, and honest about it.
 
-It is given the same text as a language model, takes from it the picture's phrases and boxes, the question type and the
-examples, and writes a question of the examples' kind about the picture, exact as far as the annotations are. It knows a
-small English grammar of annotation phrases and of question patterns, and nothing else about where pictures come from.
+It is given the same text as a language model, takes from it the image's phrases and boxes, the question type and the
+examples, and writes a question of the examples' kind about the image, exact as far as the annotations are. It knows a
+small English grammar of annotation phrases and of question patterns, and nothing else about where images come from.
 """
 
 from __future__ import annotations

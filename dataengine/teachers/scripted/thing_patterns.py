@@ -16,7 +16,7 @@ from dataengine.teachers.scripted.lexicon import (
     plural,
     sort_of,
 )
-from dataengine.teachers.scripted.pattern import IN_PICTURE, Filling, Pattern, Slots, regex
+from dataengine.teachers.scripted.pattern import IN_IMAGE, Filling, Pattern, Slots, regex
 from dataengine.teachers.scripted.view import Thing, View, relation
 
 _COLOR = f"(?P<color>{'|'.join(COLORS)})"
@@ -162,7 +162,7 @@ COLOR = Pattern(
 WHERE = Pattern(
     name="where",
     fits=("instance location", "object localization"),
-    regexes=(regex(rf"where (?P<be>is|are) the <thing>{IN_PICTURE}\?"),),
+    regexes=(regex(rf"where (?P<be>is|are) the <thing>{IN_IMAGE}\?"),),
     wording="Where is the {thing}?",
     fill=_where_fill,
     answer=_where,
@@ -173,7 +173,7 @@ WHERE = Pattern(
 COUNT = Pattern(
     name="count",
     fits=("instances counting", "counting"),
-    regexes=(regex(rf"how many <things> (?:are there|are visible|are|can (?:you|be) see|do you see)?{IN_PICTURE}\?"),),
+    regexes=(regex(rf"how many <things> (?:are there|are visible|are|can (?:you|be) see|do you see)?{IN_IMAGE}\?"),),
     wording="How many {things} are there?",
     fill=_count_fill,
     answer=_count,
@@ -184,7 +184,7 @@ COUNT = Pattern(
 DOING = Pattern(
     name="doing",
     fits=("instance interaction", "action recognition"),
-    regexes=(regex(rf"what is the <thing> doing{IN_PICTURE}\?"),),
+    regexes=(regex(rf"what is the <thing> doing{IN_IMAGE}\?"),),
     wording="What is the {thing} doing?",
     fill=lambda view: [Filling({"thing": thing.noun}) for thing in _single(view) if thing.activity],
     answer=_doing,
@@ -204,7 +204,7 @@ VERB = Pattern(
 SAYS = Pattern(
     name="says",
     fits=("text understanding", "ocr"),
-    regexes=(regex(rf"what does the <thing> (?:say|read){IN_PICTURE}\?"),),
+    regexes=(regex(rf"what does the <thing> (?:say|read){IN_IMAGE}\?"),),
     wording="What does the {thing} say?",
     fill=lambda view: [Filling({"thing": thing.noun}) for thing in _single(view) if thing.says],
     answer=_says,
@@ -226,7 +226,7 @@ WHICH = Pattern(
 IN_CELL = Pattern(
     name="in cell",
     fits=("instance identity",),
-    regexes=(regex(rf"what is (?:in|at) the (?P<cell>{'|'.join(CELLS)}){IN_PICTURE}\?"),),
+    regexes=(regex(rf"what is (?:in|at) the (?P<cell>{'|'.join(CELLS)}){IN_IMAGE}\?"),),
     wording="What is in the {cell} of the picture?",
     fill=_in_cell_fill,
     answer=_in_cell,
@@ -238,7 +238,7 @@ IN_CELL = Pattern(
 SHAPE = Pattern(
     name="shape",
     fits=("shape",),
-    regexes=(regex(rf"what shape (?:is|does|can)(?: the (?:picture|image))? ?(?:[a-z]+)?{IN_PICTURE}\?"),),
+    regexes=(regex(rf"what shape (?:is|does|can)(?: the (?:picture|image))? ?(?:[a-z]+)?{IN_IMAGE}\?"),),
     wording="What shape is in the picture?",
     fill=lambda view: [Filling({})] if _shape(view, {}) else [],
     answer=_shape,

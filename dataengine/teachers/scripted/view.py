@@ -1,4 +1,4 @@
-"""A picture as the embedded teacher understands it: things with boxes, a place, a weather."""
+"""An image as the embedded teacher understands it: things with boxes, a place, a weather."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Thing:
 
     @property
     def cell(self) -> str:
-        """The part of the picture that the box's center lies in; empty for a thing too large to be in one."""
+        """The part of the image that the box's center lies in; empty for a thing too large to be in one."""
         x1, y1, x2, y2 = self.box
         if area(self.box) > _SMALL:
             return ""
@@ -36,7 +36,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Everything understood of one picture."""
+    """Everything understood of one image."""
 
     things: tuple[Thing, ...]
     place: str = ""
@@ -71,7 +71,7 @@ def is_a(noun: str, wider: str) -> bool:
 
 
 def understand(regions: Sequence[tuple[str, Box]]) -> View:
-    """The picture that phrases with boxes describe. Phrases outside the grammar are passed over; phrases of one noun
+    """The image that phrases with boxes describe. Phrases outside the grammar are passed over; phrases of one noun
     whose boxes overlap by half are one thing."""
     things: list[Thing] = []
     place = weather = ""
@@ -110,7 +110,7 @@ def _agreed(first: str, second: str) -> str:
 
 
 def area(box: Box) -> float:
-    """The share of the picture that a box covers."""
+    """The share of the image that a box covers."""
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 

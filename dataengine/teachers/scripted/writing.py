@@ -1,4 +1,4 @@
-"""Writing one question by analogy: the examples say what is asked and how, the picture says what about."""
+"""Writing one question by analogy: the examples say what is asked and how, the image says what about."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Example = tuple[Pattern, re.Match[str], Asked]
 
 
 def write(told: Told, view: View, rng: random.Random) -> Written | str:
-    """A question about the picture like one of the examples, or the reason why there can be none."""
+    """A question about the image like one of the examples, or the reason why there can be none."""
     examples = [(*found, asked) for asked in told.questions if (found := recognise(asked.question))]
     for pattern, match, _ in rng.sample(examples, len(examples)):
         alike = [example for example in examples if example[0] is pattern]
@@ -68,7 +68,7 @@ def _choose(fillings: Sequence[Filling], rng: random.Random) -> Filling | None:
 
 def _like_the_examples(fillings: Sequence[Filling], alike: Sequence[Example]) -> Sequence[Filling]:
     """The fillings whose nouns are of the sorts that the examples ask about, where there are any. What is not in the
-    picture is only asked for if an example names it: the picture lends no words of its own for it."""
+    image is only asked for if an example names it: the image lends no words of its own for it."""
     examples = [slots_of(match) for _, match, _ in alike]
     sorts = {sort for slots in examples for sort in _sorts(slots)}
     fillings = [filling for filling in fillings if _sorts(filling.slots) <= sorts] or fillings

@@ -26,7 +26,7 @@ from tests.golden.parity.vectors import (
     copy,
     embedded,
     greedy,
-    picture,
+    image,
     pixels,
     step,
     unpadded,
@@ -55,13 +55,13 @@ def student() -> Students:
 
 
 def lessons(student: Students, *which: int) -> list[Encoded]:
-    return [encode(FAMILY, student[1], LESSONS[i][0], pictured=LESSONS[i][1]) for i in which]
+    return [encode(FAMILY, student[1], LESSONS[i][0], with_image=LESSONS[i][1]) for i in which]
 
 
 def test_the_prompt_is_vicunas(student: Students) -> None:
     for question, said in zip(QUESTIONS, V.told["eval_prompts"], strict=True):
         pieces = FAMILY.prompt([(question, None)])
-        assert "".join("<image>" if p.picture else p.text for p in pieces) == f"<s>{said}"
+        assert "".join("<image>" if p.image else p.text for p in pieces) == f"<s>{said}"
     assert V.told["eval_prompts"][0].startswith(SYSTEM)
 
 
@@ -79,15 +79,15 @@ def test_a_lessons_tokens_and_labels_are_the_authors(student: Students) -> None:
     assert [row.labels for row in rows] == unpadded(V.made[f"{case}/labels"], mask)
 
 
-def test_pictures_are_prepared_as_the_authors_prepare_them() -> None:
+def test_images_are_prepared_as_the_authors_prepare_them() -> None:
     for name in NAMES:
-        assert apart(FAMILY.pixels(picture(name)), V.given[f"pixel_values_pad/{name}"]) < 1e-6
+        assert apart(FAMILY.pixels(image(name)), V.given[f"pixel_values_pad/{name}"]) < 1e-6
     cropping = Llava15(side=FAMILY.side, pad_to_square=False)
-    assert apart(cropping.pixels(picture("wide")), V.given["pixel_values_nopad/wide"]) < 1e-6
+    assert apart(cropping.pixels(image("wide")), V.given["pixel_values_nopad/wide"]) < 1e-6
 
 
 @torch.inference_mode()
-def test_pictures_are_seen_as_the_authors_see_them(student: Students) -> None:
+def test_images_are_seen_as_the_authors_see_them(student: Students) -> None:
     projected = FAMILY.project(student[0], FAMILY.encode_images(student[0], pixels(FAMILY, *NAMES)))
     assert apart(projected, V.made["vision/picture_embeds"]) < EMBEDS
 
@@ -120,7 +120,7 @@ def test_a_training_step_is_the_authors(
         assert apart(made.logits, V.made[f"train_{case}/logits_before_labels"]) < LOGITS
     wanted = V.told["train"][case]["grad_norm"]
     assert {theirs(n) for n, p in model.named_parameters() if p.requires_grad} == set(V.told["trainable"])
-    # without a picture the projector takes no part; the authors' has gradients of zero
+    # without an image the projector takes no part; the authors' has gradients of zero
     named = dict.fromkeys(wanted, 0.0) | {theirs(name): norm for name, norm in made.norms.items()}
     assert named == pytest.approx(wanted, rel=GRADIENT, abs=1e-6)
 
@@ -174,12 +174,12 @@ def test_the_authors_fine_tuning_survives_there_and_back(tmp_path: Path) -> None
         assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_lora_touches_no_picture_tower() -> None:
+def test_lora_touches_no_image_tower() -> None:
     linear = [n for n, m in FAMILY.skeleton(V.folder).named_modules() if isinstance(m, torch.nn.Linear)]
     hit = [name for name in linear if re.fullmatch(FAMILY.lora_targets, name)]
     assert len(hit) == 7 * 2 and all("language_model" in name for name in hit)
 
 
-def test_a_question_cannot_smuggle_in_a_picture(student: Students) -> None:
+def test_a_question_cannot_smuggle_in_an_image(student: Students) -> None:
     ids = encode(FAMILY, student[1], [("what is <image> here?", None)]).ids
     assert ids.count(IMAGE) == FAMILY.num_image_tokens

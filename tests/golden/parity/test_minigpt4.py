@@ -22,7 +22,7 @@ from tests.golden.parity.vectors import (
     copy,
     embedded,
     greedy,
-    picture,
+    image,
     pixels,
     step,
     unpadded,
@@ -56,14 +56,14 @@ def rows(student: Students, case: str) -> list[Encoded]:
 def test_the_demos_conversation_has_the_authors_tokens(student: Students, turns: Turns, case: str) -> None:
     chatting = replace(FAMILY, chat=True)
     assert encode(chatting, student[1], turns).ids == V.given[f"{case}/token_ids"][0].tolist()
-    text = "".join("<ImageHere>" if p.picture else p.text for p in chatting.prompt(turns))
+    text = "".join("<ImageHere>" if p.image else p.text for p in chatting.prompt(turns))
     assert text == "<s>" + V.told["chat"][case.replace("chat", "turn")]
 
 
 def test_questions_are_asked_as_the_authors_generate_is_fed(student: Students) -> None:
     questions = ("What is the colour of the square?", "How many?")
     for question, said in zip(questions, V.told["generate"]["prompts"], strict=True):
-        text = "".join("<ImageHere>" if p.picture else p.text for p in FAMILY.prompt([(question, None)]))
+        text = "".join("<ImageHere>" if p.image else p.text for p in FAMILY.prompt([(question, None)]))
         assert text == f"<s>{said}"
     made = [encode(FAMILY, student[1], [(question, None)]).ids for question in questions]
     assert made == unpadded(V.given["eval_batch/token_ids"], V.given["eval_batch/attention_mask"])
@@ -78,9 +78,9 @@ def test_a_lessons_tokens_and_labels_are_the_authors(student: Students, case: st
 
 
 @torch.inference_mode()
-def test_pictures_are_seen_as_the_authors_see_them(student: Students) -> None:
+def test_images_are_seen_as_the_authors_see_them(student: Students) -> None:
     for name in NAMES:
-        assert apart(FAMILY.pixels(picture(name)), V.given[f"pixel_values/{name}"]) < 1e-6
+        assert apart(FAMILY.pixels(image(name)), V.given[f"pixel_values/{name}"]) < 1e-6
     seen = FAMILY.encode_images(student[0], pixels(FAMILY, *NAMES))
     assert apart(seen, V.made["vision/qformer_last_hidden_state"]) < EMBEDS
     assert apart(FAMILY.project(student[0], seen), V.made["vision/picture_embeds"]) < EMBEDS

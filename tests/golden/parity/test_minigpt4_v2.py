@@ -26,7 +26,7 @@ from tests.golden.parity.vectors import (
     copy,
     embedded,
     greedy,
-    picture,
+    image,
     pixels,
     step,
     unpadded,
@@ -50,7 +50,7 @@ def choices(options: list[str]) -> str:
 
 
 def lessons(case: str) -> tuple[list[Turns], bool]:
-    """What the engine's trainer is given for a case, and whether there are pictures."""
+    """What the engine's trainer is given for a case, and whether there are images."""
     seen = V.told["train_annotations"]
     if case.startswith("engine_da"):
         return [[(a["instruction"], a["answer"])] for a in seen], True
@@ -65,8 +65,8 @@ def lessons(case: str) -> tuple[list[Turns], bool]:
 
 
 def rows(student: Students, case: str) -> list[Encoded]:
-    turns, pictured = lessons(case)
-    encoded = [encode(FAMILY, student[1], t, pictured=pictured) for t in turns]
+    turns, with_image = lessons(case)
+    encoded = [encode(FAMILY, student[1], t, with_image=with_image) for t in turns]
     return [row.cut_after_question(6) for row in encoded] if case.endswith("len_6") else encoded
 
 
@@ -83,13 +83,13 @@ def test_the_second_question_of_a_chat_has_the_authors_tokens(student: Students)
     turns: Turns = [("[vqa] What is in the picture?", "two boxes"), ("And the colour?", None)]
     assert encode(FAMILY, student[1], turns).ids == V.given["chat2/token_ids"][0].tolist()
     pieces = FAMILY.prompt(turns)
-    assert "".join("<ImageHere>" if p.picture else p.text for p in pieces) == "<s>" + V.told["chat"]["turn2"]
+    assert "".join("<ImageHere>" if p.image else p.text for p in pieces) == "<s>" + V.told["chat"]["turn2"]
 
 
 @pytest.mark.parametrize("asked", ["mmbench_with_hint", "mmbench_no_hint", "seed", "vsr"])
 def test_a_benchmarks_question_becomes_the_authors_prompt(asked: str) -> None:
     pieces = FAMILY.prompt([(V.told["benchmark_questions"][asked], None)])
-    text = "".join("<ImageHere>" if p.picture else p.text for p in pieces)
+    text = "".join("<ImageHere>" if p.image else p.text for p in pieces)
     assert text == "<s>" + V.told["benchmark_prompts"][asked]
 
 
@@ -114,9 +114,9 @@ def test_captions_are_tidied_as_the_authors_tidy_them(text: str, said: str) -> N
 
 
 @torch.inference_mode()
-def test_pictures_are_seen_as_the_authors_see_them(student: Students) -> None:
+def test_images_are_seen_as_the_authors_see_them(student: Students) -> None:
     for name in NAMES:
-        assert apart(FAMILY.pixels(picture(name)), V.given[f"pixel_values/{name}"]) < 1e-6
+        assert apart(FAMILY.pixels(image(name)), V.given[f"pixel_values/{name}"]) < 1e-6
     projected = FAMILY.project(student[0], FAMILY.encode_images(student[0], pixels(FAMILY, *NAMES)))
     assert apart(projected, V.made["vision/picture_embeds"]) < EMBEDS
     places = student[0].get_parameter("vision_model.embeddings.position_embedding")

@@ -50,12 +50,12 @@ def copy(name: str, to: Path, *leave_out: str) -> Path:
     return Path(shutil.copytree(HERE / name, to, ignore=shutil.ignore_patterns("vectors.*", "expected.*", *leave_out)))
 
 
-def picture(name: str) -> Image.Image:
+def image(name: str) -> Image.Image:
     return Image.open(HERE / "images" / f"{name}.png")
 
 
 def pixels(family: Family, *names: str) -> torch.Tensor:
-    return torch.stack([family.pixels(picture(name)) for name in names])
+    return torch.stack([family.pixels(image(name)) for name in names])
 
 
 def apart(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -64,7 +64,7 @@ def apart(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 def embedded(family: Family, model: PreTrainedModel, ids: list[list[int]], *names: str) -> torch.Tensor:
-    """Embeddings of rows of one length with these pictures in place."""
+    """Embeddings of rows of one length with these images in place."""
     projected = (
         family.project(model, family.encode_images(model, pixels(family, *names))) if names else torch.zeros(0, 1, 1)
     )

@@ -28,7 +28,7 @@ def losses_in_training(base: Path, adapter: Path) -> list[float]:
     tokenizer = family.load_tokenizer(base)
     trained = PeftModel.from_pretrained(family.load_model(base), str(adapter)).eval()
     lesson = Lesson(trained, family, token_id(tokenizer, family.image_token), sees=False)
-    pixels = family.pixels(Image.open(io.BytesIO(RANK.picture))).unsqueeze(0)
+    pixels = family.pixels(Image.open(io.BytesIO(RANK.image))).unsqueeze(0)
     losses = []
     for choice in RANK.choices:
         row = encode(family, tokenizer, [(RANK.prompt, choice)])

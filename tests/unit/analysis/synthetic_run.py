@@ -101,7 +101,7 @@ class SyntheticRun:
             Prediction(
                 question_id=f"{split}-{name}-{i}",
                 split=split,
-                picture=f"{i}.png",
+                image=f"{i}.png",
                 question=f"What about {name} number {i % 3}?",
                 question_type=name,
                 choices=("yes", "no"),

@@ -13,7 +13,7 @@ def case(number: int, question: str, question_type: str = "t") -> BadCase:
         question_id=str(number),
         question=question,
         question_type=question_type,
-        picture=f"{number}.png",
+        image=f"{number}.png",
         choices=(),
         gold="yes",
         answered="no",
@@ -24,7 +24,7 @@ def prediction(number: int, score: float | None) -> Prediction:
     return Prediction(
         question_id=str(number),
         split="diagnose",
-        picture="p",
+        image="p",
         question="q",
         question_type="t",
         gold="yes",
@@ -40,7 +40,7 @@ def test_only_answered_and_wrong_questions_are_bad_cases() -> None:
     assert cases[0].answered == "no"
 
 
-def test_one_sentence_asked_of_many_pictures_collapses_to_one_case() -> None:
+def test_one_sentence_asked_of_many_images_collapses_to_one_case() -> None:
     cases = [case(i, "What does the sign say?") for i in range(50)]
     assert len(without_near_duplicates(cases, 0.9, seed=1)) == 1
 

@@ -11,7 +11,7 @@ def answers(scores: dict[str, float | None], question_type: str = "t") -> list[P
         Prediction(
             question_id=name,
             split="report",
-            picture=f"{name}.png",
+            image=f"{name}.png",
             question="q",
             question_type=question_type,
             gold="yes",

@@ -103,7 +103,7 @@ def in_the_loop(own: Path, answers: Sequence[str | None]) -> list[Prediction]:
             Prediction(
                 question_id=question.question_id,
                 split="report",
-                picture=question.picture,
+                image=question.image,
                 question=question.text,
                 question_type=question.question_type,
                 gold=question.answer_text,
@@ -118,7 +118,7 @@ def in_the_loop(own: Path, answers: Sequence[str | None]) -> list[Prediction]:
 def wrong_somewhere() -> Prediction:
     """A run needs a weakness and a diagnose answer."""
     return Prediction(
-        question_id="d", split="diagnose", picture="d", question="?", question_type="d", gold="a", raw="b", read_as="b",
+        question_id="d", split="diagnose", image="d", question="?", question_type="d", gold="a", raw="b", read_as="b",
         score=0.0,
     )  # fmt: skip
 

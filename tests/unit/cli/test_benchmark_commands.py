@@ -86,7 +86,7 @@ def test_another_class_of_question_can_be_the_type(tmp_path: Path) -> None:
     assert "structural, semantic, detailed" in str(wrong.exception)
 
 
-def test_check_counts_and_fails_on_a_broken_picture(tmp_path: Path) -> None:
+def test_check_counts_and_fails_on_a_broken_image(tmp_path: Path) -> None:
     made.seed_bench(tmp_path)
     good = dataengine("check", "seed", "--data", tmp_path)
     assert good.exit_code == 0

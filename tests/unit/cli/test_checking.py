@@ -7,32 +7,32 @@ from typing import Any
 import pytest
 
 from dataengine.cli.checking import BROKEN, check
-from dataengine.core.pictures import Annotations, Picture
-from dataengine.data import picture_sources
+from dataengine.core.images import Annotations, PoolImage
+from dataengine.data import image_sources
 from dataengine.runtime.runfile import RunFile
 
 
 class Counted:
-    """A pool of as many pictures as wanted; counts how many are read."""
+    """A pool of as many images as wanted; counts how many are read."""
 
     def __init__(self, size: int) -> None:
-        self.read_pictures = 0
-        self._pictures = tuple(Picture(str(n), f"p/{n}.png", 8, 8) for n in range(size))
+        self.read_images = 0
+        self._images = tuple(PoolImage(str(n), f"p/{n}.png", 8, 8) for n in range(size))
 
-    def pictures(self) -> Sequence[Picture]:
-        return self._pictures
+    def images(self) -> Sequence[PoolImage]:
+        return self._images
 
-    def annotations(self, picture_id: str) -> Annotations:
-        return Annotations(self._pictures[int(picture_id)], ())
+    def annotations(self, image_id: str) -> Annotations:
+        return Annotations(self._images[int(image_id)], ())
 
     def read(self, path: str) -> bytes:
-        self.read_pictures += 1
+        self.read_images += 1
         return b""
 
 
 def checked(monkeypatch: pytest.MonkeyPatch, pool: Counted, tmp_path: Path, **keys: Any) -> tuple[str, list[str]]:
-    """What the check says of the pictures, and what is wrong with them."""
-    monkeypatch.setitem(picture_sources.PICTURE_SOURCES, "counted", lambda folder: pool)
+    """What the check says of the images, and what is wrong with them."""
+    monkeypatch.setitem(image_sources.IMAGE_SOURCES, "counted", lambda folder: pool)
     run = RunFile.model_validate({
         "run": "r", "student": {"family": "tiny-llava", "base": "none"},
         "benchmark": {"name": "seed-bench", "data": {"data": "none"}},
@@ -45,7 +45,7 @@ def checked(monkeypatch: pytest.MonkeyPatch, pool: Counted, tmp_path: Path, **ke
 def test_a_small_pool_is_looked_at_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     pool = Counted(30)
     assert checked(monkeypatch, pool, tmp_path) == ("30 pictures, 0 regions", [])
-    assert pool.read_pictures == 30
+    assert pool.read_images == 30
 
 
 def test_of_a_pool_of_a_hundred_thousand_some_are_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_of_a_pool_of_a_hundred_thousand_some_are_looked_at(monkeypatch: pytest.
     said, problems = checked(monkeypatch, pool, tmp_path)
     assert not problems
     assert said.startswith("108077 pictures; ")
-    assert 500 <= pool.read_pictures <= 510
+    assert 500 <= pool.read_images <= 510
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_folder_that_was_not_made_yet_is_named_with_the_command_that_makes_it(
     assert said in problems[0]
 
 
-def test_writing_that_was_read_of_some_pictures_only_is_a_problem(
+def test_writing_that_was_read_of_some_images_only_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "lines.jsonl").write_text('{"picture": "p/1.png", "lines": []}\n')

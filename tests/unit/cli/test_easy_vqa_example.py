@@ -18,12 +18,12 @@ def test_everything_that_the_run_needs_is_there() -> None:
     assert found.problems == []
 
 
-def test_kinds_are_balanced_and_no_picture_steers_and_reports() -> None:
+def test_kinds_are_balanced_and_no_image_steers_and_reports() -> None:
     pytest.importorskip("easy_vqa")
     run = read_run_file(RUN)
     splits = read_splits(find_benchmark(run.benchmark.name), run.benchmark, run.seed)
     sides = [asked.questions for asked in (splits.diagnose, splits.report)]
-    steering, reported = ({question.picture for question in side} for side in sides)
+    steering, reported = ({question.image for question in side} for side in sides)
     assert not steering & reported
     kinds = [question.question_type for side in sides for question in side]
     assert {kinds.count(kind) for kind in set(kinds)} == {200}

@@ -128,7 +128,7 @@ def test_export_writes_the_data_with_a_card(home: Path, tmp_path: Path, kind: st
     assert (tmp_path / "README.md").is_file()
 
 
-def test_the_report_is_written_into_the_runs_folder_though_its_pictures_are_gone(home: Path) -> None:
+def test_the_report_is_written_into_the_runs_folder_though_its_images_are_gone(home: Path) -> None:
     path = Path(call("report", "made-up", "--home", home).stdout.strip())
     assert path.resolve() == (home / "runs" / "made-up" / "report.html").resolve()
     assert "no picture" in path.read_text(encoding="utf-8")

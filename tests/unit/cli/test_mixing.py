@@ -9,7 +9,7 @@ import pytest
 from dataengine.cli.mixing import mix_bytes, mix_line, records_of_a_batch, with_largest_batch
 from dataengine.core.errors import InputError
 from dataengine.runtime.runfile import RunFile, read_run_file
-from dataengine.testing.pictures import noisy_picture
+from dataengine.testing.images import noisy_image
 from dataengine.training.recipe import Recipe
 from tests.unit.training.harness import run_of
 
@@ -19,7 +19,7 @@ ROW = {"image": "p.png", "conversations": SAID}
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "p.png").write_bytes(noisy_picture(1))
+    (tmp_path / "p.png").write_bytes(noisy_image(1))
     (tmp_path / "listed.json").write_text(json.dumps([ROW] * 3))
     (tmp_path / "lines.jsonl").write_text(f"{json.dumps(ROW)}\n" * 2)
     return tmp_path
@@ -84,4 +84,4 @@ def test_paths_of_a_mix_are_relative_to_the_run_file(folder: Path) -> None:
     mix = read_run_file(folder / "run.yaml").training.mixed()
     assert mix is not None
     (given,) = mix.sets
-    assert (given.data, given.pictures) == (folder / "mixes" / "a.json", folder / "pictures")
+    assert (given.data, given.images) == (folder / "mixes" / "a.json", folder / "pictures")

@@ -125,7 +125,7 @@ def test_requests_are_measured_on_the_run_s_own_prompt_and_examples() -> None:
     assert prompt_size(run_file(generation={"filters": ()})).verify == 0
 
 
-def test_pictures_that_go_along_are_counted() -> None:
+def test_images_that_go_along_are_counted() -> None:
     told_of = prompt_size(run_file(analysis={"examples": 0}))
     shown = prompt_size(run_file(analysis={"examples": 0}, generation={"prompt": "vision"}))
     assert shown.write > told_of.write + 400

@@ -31,11 +31,11 @@ def test_a_run_file_says_the_published_method(name: str) -> None:
     assert told == SYSTEMS[name]
 
 
-def test_the_first_generation_s_pictures_are_chosen_as_published() -> None:
+def test_the_first_generation_s_images_are_chosen_as_published() -> None:
     run = read_run_file(EXAMPLES / "minigpt4" / "run.yaml")
-    pictures, teacher = run.pictures, run.teacher
-    assert (pictures.max_objects, pictures.exclude_used, pictures.nearest_k) == (10, True, 1000)
-    assert pictures.embeddings is not None
+    images, teacher = run.images, run.teacher
+    assert (images.max_objects, images.exclude_used, images.nearest_k) == (10, True, 1000)
+    assert images.embeddings is not None
     assert (teacher.temperature, teacher.top_p, teacher.max_tokens) == (0.7, 0.9, 800)
 
 
@@ -102,7 +102,7 @@ def test_a_card_that_is_too_small_is_a_problem_with_what_to_do(dataengine: Comma
 def test_each_system_says_in_a_page_what_it_needs_and_what_is_not_as_published(name: str) -> None:
     page = (EXAMPLES / name / "README.md").read_text()
     run = read_run_file(EXAMPLES / name / "run.yaml")
-    for path in (run.student.base, run.pictures.data):
+    for path in (run.student.base, run.images.data):
         assert path.relative_to(EXAMPLES / name).parts[1] in page
     assert "Done otherwise" in page
     assert "has not been made by us" in page

@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dataengine.testing.pictures import noisy_picture
+from dataengine.testing.images import noisy_image
 
 
 def genome(folder: Path) -> Path:
-    """Two pictures, in both picture folders, the second without regions."""
+    """Two images, in both image folders, the second without regions."""
     write(folder, "image_data", [image(1, "VG_100K"), image(2, "VG_100K_2")])
     for name in ("VG_100K/1.jpg", "VG_100K_2/2.jpg"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(noisy_picture(1))
+        (folder / name).write_bytes(noisy_image(1))
     write(folder, "region_descriptions", [{"id": 1, "regions": [region("a red kite "), region("the sea is calm")]}])
     write(
         folder,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dataengine.testing.pictures import noisy_picture
+from dataengine.testing.images import noisy_image
 
 SIDE = 32
 
@@ -30,7 +30,7 @@ def _object(number: int, x: int, y: int, w: int, h: int, **more: Any) -> dict[st
 
 
 def visual_genome(folder: Path) -> Path:
-    """Two pictures, one in each picture folder. The first has everything, the second only regions."""
+    """Two images, one in each image folder. The first has everything, the second only regions."""
     images = [_image(1, "VG_100K_2"), _image(2, "VG_100K")]
     regions = [
         {"id": 1, "regions": [
@@ -56,16 +56,16 @@ def visual_genome(folder: Path) -> Path:
         (folder / f"{name}.json").write_text(json.dumps(content), "utf-8")
     for place in ("VG_100K_2/1.jpg", "VG_100K/2.jpg"):
         (folder / place).parent.mkdir(exist_ok=True)
-        (folder / place).write_bytes(noisy_picture(int(Path(place).stem), SIDE))
+        (folder / place).write_bytes(noisy_image(int(Path(place).stem), SIDE))
     return folder
 
 
 def easy_vqa(folder: Path, *train: tuple[str, str, int]) -> Path:
-    """A folder with these train questions and one test question, and a picture for each number."""
+    """A folder with these train questions and one test question, and an image for each number."""
     questions = {"train": train, "test": (("what shape is present?", "circle", 0),)}
     for split, rows in questions.items():
         (folder / split / "images").mkdir(parents=True)
         (folder / split / "questions.json").write_text(json.dumps(rows), "utf-8")
         for number in {number for _, _, number in rows}:
-            (folder / split / "images" / f"{number}.png").write_bytes(noisy_picture(number, 64))
+            (folder / split / "images" / f"{number}.png").write_bytes(noisy_image(number, 64))
     return folder

@@ -7,23 +7,23 @@ from typing import Any
 import pytest
 
 from dataengine.core.errors import InputError
-from dataengine.core.pictures import Region
+from dataengine.core.images import Region
 from dataengine.data.coco import Coco
-from dataengine.testing.pictures import noisy_picture
+from dataengine.testing.images import noisy_image
 from dataengine.testing.source_contract import SourceContract
 from tests.unit.data.published_files import SIDE, change_json
 
 SPLIT = "train2017"
 
 
-def instance(picture: int, category: int, box: list[float], **more: Any) -> dict[str, Any]:
+def instance(image: int, category: int, box: list[float], **more: Any) -> dict[str, Any]:
     outline = [[1.5, 2.5, 3.5, 4.5, 5.5, 6.5]]
-    return {"id": picture, "image_id": picture, "category_id": category, "bbox": box, "iscrowd": 0, "area": 9.5,
+    return {"id": image, "image_id": image, "category_id": category, "bbox": box, "iscrowd": 0, "area": 9.5,
             "segmentation": outline, **more}  # fmt: skip
 
 
 def coco(folder: Path, captions: bool = True) -> Path:
-    """Two pictures; the first has two things, a crowd and two captions, the second nothing."""
+    """Two images; the first has two things, a crowd and two captions, the second nothing."""
     images = [
         {"license": 3, "file_name": f"{n:012}.jpg", "coco_url": "u", "height": SIDE, "width": SIDE, "id": n,
          "date_captured": "2013-11-14", "flickr_url": "u"}
@@ -48,11 +48,11 @@ def coco(folder: Path, captions: bool = True) -> Path:
         (folder / "annotations" / f"captions_{SPLIT}.json").write_text(json.dumps(rows))
     (folder / SPLIT).mkdir()
     for n in (9, 25):
-        (folder / SPLIT / f"{n:012}.jpg").write_bytes(noisy_picture(n, SIDE))
+        (folder / SPLIT / f"{n:012}.jpg").write_bytes(noisy_image(n, SIDE))
     return folder
 
 
-class TestCocoByItsPictures(SourceContract):
+class TestCocoByItsImages(SourceContract):
     @pytest.fixture
     def source(self, tmp_path: Path) -> Coco:
         return Coco(coco(tmp_path) / SPLIT)
@@ -64,14 +64,14 @@ class TestCocoByItsFolder(SourceContract):
         return Coco(coco(tmp_path, captions=False))
 
 
-def test_a_picture_has_its_captions_and_a_box_for_each_thing_but_none_for_crowds(tmp_path: Path) -> None:
+def test_an_image_has_its_captions_and_a_box_for_each_thing_but_none_for_crowds(tmp_path: Path) -> None:
     known = Coco(coco(tmp_path)).annotations("9")
     assert known.captions == ("A dog runs.", "A man, a dog.")
     assert known.objects == (Region("dog", (1.5, 2, 4.5, 6)), Region("person", (5, 5, 13.25, 14)))
-    assert known.picture.path == "coco/train2017/000000000009.jpg"
+    assert known.image.path == "coco/train2017/000000000009.jpg"
 
 
-def test_a_picture_without_things_or_captions_is_there_all_the_same(tmp_path: Path) -> None:
+def test_an_image_without_things_or_captions_is_there_all_the_same(tmp_path: Path) -> None:
     known = Coco(coco(tmp_path)).annotations("25")
     assert (known.captions, known.objects) == ((), ())
 
@@ -81,7 +81,7 @@ def test_a_folder_with_two_splits_asks_which(tmp_path: Path) -> None:
     (tmp_path / "val2017").mkdir()
     (tmp_path / "annotations" / "instances_val2017.json").write_text("{}")
     with pytest.raises(InputError, match="holds 2 folders of pictures"):
-        Coco(tmp_path).pictures()
+        Coco(tmp_path).images()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_is_broken_is_named(tmp_path: Path, change: Any, problem: str) -> N
     file = coco(tmp_path) / "annotations" / f"instances_{SPLIT}.json"
     change_json(file, lambda content: (change(content), content)[1])
     with pytest.raises(InputError, match=problem) as raised:
-        Coco(tmp_path).pictures()
+        Coco(tmp_path).images()
     assert str(file) in raised.value.where
 
 
@@ -108,4 +108,4 @@ def test_a_missing_instances_file_is_named(tmp_path: Path) -> None:
     file = coco(tmp_path) / "annotations" / f"instances_{SPLIT}.json"
     file.unlink()
     with pytest.raises(InputError, match="there is no such file"):
-        Coco(tmp_path / SPLIT).pictures()
+        Coco(tmp_path / SPLIT).images()

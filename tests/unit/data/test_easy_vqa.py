@@ -35,21 +35,21 @@ def test_the_package_s_questions_are_all_there() -> None:
     rows = {split: read_easy_vqa(split) for split in ("train", "test")}
     assert (len(rows["train"]), len(rows["test"])) == (38_575, 9_673)
     assert {row.kind for row in rows["test"]} == set(CHOICES)
-    pictures = {split: {row.picture for row in found} for split, found in rows.items()}
-    assert (len(pictures["train"]), len(pictures["test"])) == (4000, 1000)
+    images = {split: {row.image for row in found} for split, found in rows.items()}
+    assert (len(images["train"]), len(images["test"])) == (4000, 1000)
 
 
-def test_the_package_s_pictures_are_described_truly() -> None:
+def test_the_package_s_images_are_described_truly() -> None:
     """Held against every question that the package asks of them."""
     pytest.importorskip("easy_vqa")
     source = EasyVqa(Path("installed"))
-    said = {picture.path: _phrase(source, picture.picture_id) for picture in source.pictures()}
-    assert all(_agrees(said[row.picture], row) for row in read_easy_vqa("train"))
+    said = {image.path: _phrase(source, image.image_id) for image in source.images()}
+    assert all(_agrees(said[row.image], row) for row in read_easy_vqa("train"))
     assert sum(len(phrase.split()) == 3 and not phrase.endswith("shape") for phrase in said.values()) > 3500
 
 
-def _phrase(source: EasyVqa, picture_id: str) -> str:
-    (region,) = source.annotations(picture_id).regions
+def _phrase(source: EasyVqa, image_id: str) -> str:
+    (region,) = source.annotations(image_id).regions
     return region.phrase
 
 
@@ -84,9 +84,9 @@ def test_a_phrase_says_no_more_than_the_questions_give_away(
     assert _phrase(source, "5") == phrase
 
 
-def test_pictures_are_the_train_pictures_by_number(tmp_path: Path) -> None:
+def test_images_are_the_train_images_by_number(tmp_path: Path) -> None:
     source = EasyVqa(easy_vqa(tmp_path, *((f"is there a circle{'?' * n}", "no", n) for n in (10, 9, 2))))
-    assert [picture.path for picture in source.pictures()] == [f"easy-vqa/train/images/{n}.png" for n in (2, 9, 10)]
+    assert [image.path for image in source.images()] == [f"easy-vqa/train/images/{n}.png" for n in (2, 9, 10)]
 
 
 def test_a_folder_that_is_not_there_says_how_to_get_one(tmp_path: Path) -> None:
@@ -100,11 +100,11 @@ def test_a_missing_and_a_truncated_file_are_named(tmp_path: Path) -> None:
     path = folder / "train/questions.json"
     path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(InputError, match="no complete JSON") as raised:
-        EasyVqa(folder).pictures()
+        EasyVqa(folder).images()
     assert str(path) in raised.value.where
     path.unlink()
     with pytest.raises(InputError, match="no such file"):
-        EasyVqa(folder).pictures()
+        EasyVqa(folder).images()
 
 
 @pytest.mark.parametrize(
@@ -123,10 +123,10 @@ def test_questions_of_another_shape_are_named(tmp_path: Path, content: Any, said
     folder = easy_vqa(tmp_path, ("is there a circle?", "no", 1))
     (folder / "train/questions.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=said):
-        EasyVqa(folder).pictures()
+        EasyVqa(folder).images()
 
 
-def test_a_missing_or_corrupt_picture_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_corrupt_image_is_named(tmp_path: Path) -> None:
     folder = easy_vqa(tmp_path, ("is there a circle?", "no", 1), ("is there a circle?", "no", 2))
     path = folder / "train/images/1.png"
     path.write_bytes(path.read_bytes()[:200])
@@ -137,6 +137,6 @@ def test_a_missing_or_corrupt_picture_is_named(tmp_path: Path) -> None:
         EasyVqa(folder).read("easy-vqa/train/images/2.png")
 
 
-def test_the_pictures_of_the_test_split_are_read_too(tmp_path: Path) -> None:
+def test_the_images_of_the_test_split_are_read_too(tmp_path: Path) -> None:
     folder = easy_vqa(tmp_path, ("is there a circle?", "no", 1))
     assert EasyVqa(folder).read("easy-vqa/test/images/0.png")

@@ -12,18 +12,18 @@ from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWi
 from dataengine.core.errors import InputError
 from dataengine.data.embeddings import SHARD, Embeddings, write_embeddings
 from dataengine.student.clip_embedding import ClipEmbedder
-from dataengine.testing.pictures import noisy_picture, plain_picture
+from dataengine.testing.images import noisy_image, plain_image
 
 
 class Counting:
-    """A point per picture, from its bytes; counts."""
+    """A point per image, from its bytes; counts."""
 
     def __init__(self) -> None:
         self.embedded = 0
 
-    def embed(self, pictures: Sequence[bytes]) -> Sequence[Sequence[float]]:
-        self.embedded += len(pictures)
-        return [(1.0, 0.0) for _ in pictures]
+    def embed(self, images: Sequence[bytes]) -> Sequence[Sequence[float]]:
+        self.embedded += len(images)
+        return [(1.0, 0.0) for _ in images]
 
 
 def test_a_killed_embedding_goes_on_behind_the_last_whole_shard(tmp_path: Path) -> None:
@@ -69,8 +69,8 @@ def reencoded(data: bytes) -> bytes:
     return buffer.getvalue()
 
 
-def test_clip_s_points_have_length_one_and_find_the_same_picture_again(tmp_path: Path, clip: Path) -> None:
-    pool = {"red": plain_picture(250, 10, 10), "blue": plain_picture(10, 10, 250), "noise": noisy_picture(4)}
+def test_clip_s_points_have_length_one_and_find_the_same_image_again(tmp_path: Path, clip: Path) -> None:
+    pool = {"red": plain_image(250, 10, 10), "blue": plain_image(10, 10, 250), "noise": noisy_image(4)}
     embedder = ClipEmbedder(clip)
     points = embedder.embed(list(pool.values()))
     assert [pytest.approx(1.0, abs=1e-4)] * 3 == [sum(x * x for x in point) for point in points]
@@ -81,7 +81,7 @@ def test_clip_s_points_have_length_one_and_find_the_same_picture_again(tmp_path:
     assert [found.nearest(name, 1) for name in pool] == [[name] for name in pool]
 
 
-def test_a_folder_without_clip_and_a_broken_picture_are_named(tmp_path: Path, clip: Path) -> None:
+def test_a_folder_without_clip_and_a_broken_image_are_named(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(InputError, match="holds no CLIP"):
         ClipEmbedder(tmp_path)
     with pytest.raises(InputError, match="does not decode"):

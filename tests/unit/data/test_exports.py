@@ -100,7 +100,7 @@ def test_llava_gets_a_conversation_in_each_form(tmp_path: Path) -> None:
     }
 
 
-def test_sharegpt_lists_its_pictures(tmp_path: Path) -> None:
+def test_sharegpt_lists_its_images(tmp_path: Path) -> None:
     rows = json.loads(written("sharegpt", tmp_path)[0].read_text("utf-8"))
     assert rows[0]["images"] == ["vg/VG_100K/1.jpg"]
     assert "image" not in rows[0]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from dataengine.core.errors import InputError
-from dataengine.core.pictures import Region
+from dataengine.core.images import Region
 from dataengine.data.genome_relations import RelatedVisualGenome
-from dataengine.data.picture_sources import open_source
+from dataengine.data.image_sources import open_source
 from dataengine.data.visual_genome import index_visual_genome
 from dataengine.testing.source_contract import SourceContract
 from tests.unit.data.published_files import visual_genome

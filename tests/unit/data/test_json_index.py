@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from dataengine.core.errors import InputError
-from dataengine.core.pictures import Annotations
+from dataengine.core.images import Annotations
 from dataengine.data.json_index import IndexedEntries, build_index, index_path
 from dataengine.data.visual_genome import VisualGenome, index_visual_genome
 from dataengine.testing.source_contract import SourceContract
 from tests.unit.data.published_files import visual_genome
 
 
-def regions_file(folder: Path, pictures: int) -> Path:
-    """An entry a picture, each with as many regions as its number's last digit."""
+def regions_file(folder: Path, images: int) -> Path:
+    """An entry an image, each with as many regions as its number's last digit."""
     file = folder / "region_descriptions.json"
-    rows = [{"regions": [{"phrase": f'"{n}" {{'}] * (n % 10), "id": n} for n in range(1, pictures + 1)]
+    rows = [{"regions": [{"phrase": f'"{n}" {{'}] * (n % 10), "id": n} for n in range(1, images + 1)]
     file.write_text(json.dumps(rows))
     return file
 
@@ -36,7 +36,7 @@ class TestIndexedVisualGenome(SourceContract):
 def test_an_indexed_folder_tells_what_the_plain_files_tell(tmp_path: Path) -> None:
     def told() -> list[Annotations]:
         source = VisualGenome(tmp_path)
-        return [source.annotations(picture.picture_id) for picture in source.pictures()]
+        return [source.annotations(image.image_id) for image in source.images()]
 
     visual_genome(tmp_path)
     plain = told()
@@ -46,7 +46,7 @@ def test_an_indexed_folder_tells_what_the_plain_files_tell(tmp_path: Path) -> No
     assert told() == plain
 
 
-def test_a_look_up_gives_the_entry_of_its_picture_or_none(tmp_path: Path) -> None:
+def test_a_look_up_gives_the_entry_of_its_image_or_none(tmp_path: Path) -> None:
     file = regions_file(tmp_path, 50)
     build_index(file, "")
     rows = IndexedEntries(file, "")

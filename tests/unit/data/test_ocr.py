@@ -1,4 +1,4 @@
-"""Writing in pictures: read once, kept, told beside what else is known."""
+"""Writing in images: read once, kept, told beside what else is known."""
 
 import io
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from dataengine.core.errors import ConfigurationError, InputError
-from dataengine.core.pictures import Region
+from dataengine.core.images import Region
 from dataengine.data.ocr import LINES, KnownText, RapidOcr, WithText, read_text_of
 from dataengine.testing.fake_source import FakeSource
 from dataengine.testing.source_contract import SourceContract
@@ -18,15 +18,15 @@ class Counting:
     """Reads the number of bytes as writing; counts."""
 
     def __init__(self) -> None:
-        self.read_pictures = 0
+        self.read_images = 0
 
-    def read(self, picture: bytes) -> Sequence[Region]:
-        self.read_pictures += 1
-        return [Region(f"{len(picture)} B", (1.0, 2.0, 3.0, 4.0))]
+    def read(self, image: bytes) -> Sequence[Region]:
+        self.read_images += 1
+        return [Region(f"{len(image)} B", (1.0, 2.0, 3.0, 4.0))]
 
 
 def paths_of(source: FakeSource) -> list[str]:
-    return [picture.path for picture in source.pictures()]
+    return [image.path for image in source.images()]
 
 
 class TestSourceWithText(SourceContract):
@@ -62,7 +62,7 @@ def test_a_killed_reading_goes_on_and_reads_nothing_twice(tmp_path: Path) -> Non
         file.write('{"picture": "4.p')
     assert read_text_of(tmp_path, names, lambda path: b"", lambda: reader) == (2, 2)
     assert read_text_of(tmp_path, names, lambda path: b"", lambda: reader) == (0, 0)
-    assert reader.read_pictures == 6
+    assert reader.read_images == 6
     assert list(KnownText(tmp_path).lines) == names
 
 
@@ -85,10 +85,10 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
 
 
 def sign(text: str) -> bytes:
-    picture = Image.new("RGB", (320, 120), "white")
-    ImageDraw.Draw(picture).text((20, 30), text, fill="black", font=ImageFont.load_default(40))
+    image = Image.new("RGB", (320, 120), "white")
+    ImageDraw.Draw(image).text((20, 30), text, fill="black", font=ImageFont.load_default(40))
     buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
+    image.save(buffer, "PNG")
     return buffer.getvalue()
 
 

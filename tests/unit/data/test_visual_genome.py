@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dataengine.core.errors import InputError
-from dataengine.core.pictures import Picture, Region
+from dataengine.core.images import PoolImage, Region
 from dataengine.data.visual_genome import VisualGenome
 from tests.unit.data.published_files import SIDE, change_json, visual_genome
 
@@ -17,14 +17,14 @@ FILES = (*ESSENTIAL, "objects.json", "attributes.json")
 
 def read_all(folder: Path) -> None:
     source = VisualGenome(folder)
-    for picture in source.pictures():
-        source.annotations(picture.picture_id)
+    for image in source.images():
+        source.annotations(image.image_id)
 
 
-def test_pictures_lie_in_either_folder(tmp_path: Path) -> None:
-    assert VisualGenome(visual_genome(tmp_path)).pictures() == (
-        Picture("1", "vg/VG_100K_2/1.jpg", SIDE, SIDE),
-        Picture("2", "vg/VG_100K/2.jpg", SIDE, SIDE),
+def test_images_lie_in_either_folder(tmp_path: Path) -> None:
+    assert VisualGenome(visual_genome(tmp_path)).images() == (
+        PoolImage("1", "vg/VG_100K_2/1.jpg", SIDE, SIDE),
+        PoolImage("2", "vg/VG_100K/2.jpg", SIDE, SIDE),
     )
 
 
@@ -41,7 +41,7 @@ def test_objects_have_name_or_names_and_their_attributes_in_brackets(tmp_path: P
     assert [region.phrase for region in objects] == ["clock (green, tall)", "street", "man"]
 
 
-def test_boxes_may_stick_out_of_the_picture(tmp_path: Path) -> None:
+def test_boxes_may_stick_out_of_the_image(tmp_path: Path) -> None:
     (region,) = VisualGenome(visual_genome(tmp_path)).annotations("2").regions
     assert region.box == (-3, 0, 7, 10)
 
@@ -115,16 +115,16 @@ def test_a_wrong_entry_is_named_with_its_place(
     assert name in raised.value.where
 
 
-def test_a_missing_picture_is_found_before_anything_is_spent(tmp_path: Path) -> None:
+def test_a_missing_image_is_found_before_anything_is_spent(tmp_path: Path) -> None:
     (visual_genome(tmp_path) / "VG_100K/2.jpg").unlink()
     with pytest.raises(InputError, match=r"VG_100K/2\.jpg is missing") as raised:
-        VisualGenome(tmp_path).pictures()
+        VisualGenome(tmp_path).images()
     assert raised.value.where.endswith("entry 1")
     assert raised.value.todo
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:100], lambda data: b"", lambda data: b"no picture at all"])
-def test_a_corrupt_picture_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
+def test_a_corrupt_image_is_named(tmp_path: Path, damage: Callable[[bytes], bytes]) -> None:
     path = visual_genome(tmp_path) / "VG_100K/2.jpg"
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match="does not decode") as raised:
@@ -132,9 +132,9 @@ def test_a_corrupt_picture_is_named(tmp_path: Path, damage: Callable[[bytes], by
     assert "vg/VG_100K/2.jpg" in raised.value.where
 
 
-def test_a_picture_gone_since_is_named(tmp_path: Path) -> None:
+def test_an_image_gone_since_is_named(tmp_path: Path) -> None:
     source = VisualGenome(visual_genome(tmp_path))
-    source.pictures()
+    source.images()
     (tmp_path / "VG_100K/2.jpg").unlink()
     with pytest.raises(InputError, match="is missing"):
         source.read("vg/VG_100K/2.jpg")

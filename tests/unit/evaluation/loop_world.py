@@ -12,19 +12,19 @@ from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import Evaluator
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.fake_student import FakeStudent
+from dataengine.testing.images import noisy_image
 from dataengine.testing.memory_store import MemoryStore
-from dataengine.testing.pictures import noisy_picture
 from dataengine.testing.silent_progress import SilentProgress
 from dataengine.wire.documents import CheckpointDoc, EvaluationDoc, Prediction, decode_lines
 
 _NUMBERS = itertools.count()
 
 
-def distinct_pictures(folder: Path) -> Path:
-    """Every picture file under the folder replaced by one that no other file has."""
+def distinct_images(folder: Path) -> Path:
+    """Every image file under the folder replaced by one that no other file has."""
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".jpg", ".png"):
-            path.write_bytes(noisy_picture(next(_NUMBERS)))
+            path.write_bytes(noisy_image(next(_NUMBERS)))
     return folder
 
 

@@ -3,18 +3,18 @@
 import json
 from pathlib import Path
 
-from dataengine.testing.pictures import noisy_picture
+from dataengine.testing.images import noisy_image
 
 NAMES = {"Scene Understanding": 1, "Instance Identity": 2}
 
 
-def write_split(folder: Path, first_picture: int, pictures: int = 6) -> Path:
-    """One question of each type per picture; the right answer is "yes" for the first type and "no" for the second."""
+def write_split(folder: Path, first_image: int, images: int = 6) -> Path:
+    """One question of each type per image; the right answer is "yes" for the first type and "no" for the second."""
     place = folder / "SEED-Bench-image"
     place.mkdir(parents=True)
     questions = []
-    for number in range(first_picture, first_picture + pictures):
-        (place / f"{number}").write_bytes(noisy_picture(number))
+    for number in range(first_image, first_image + images):
+        (place / f"{number}").write_bytes(noisy_image(number))
         for type_id, letter in ((1, "A"), (2, "B")):
             questions.append(
                 {

@@ -9,7 +9,7 @@ from dataengine.analysis.handler import AnalyzerHandler
 from dataengine.core.events import EvalDone, RunRested, WeaknessReport
 from dataengine.wire.documents import AnalysisDoc
 from tests.unit.evaluation.benchmarks import official_files as made
-from tests.unit.evaluation.loop_world import Loop, distinct_pictures
+from tests.unit.evaluation.loop_world import Loop, distinct_images
 
 BENCHMARKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "seed-bench": (made.seed_bench, "letter"),
@@ -29,14 +29,14 @@ BENCHMARKS: dict[str, tuple[Callable[[Path], object], str]] = {
 async def test_what_is_answered_wrongly_is_what_is_weak(name: str, tmp_path: Path) -> None:
     write, mode = BENCHMARKS[name]
     wrong = {"letter": "Z", "free-form": "zebra crossing"}
-    if name in ("mmbench", "seed-bench"):  # their pictures are no files with names of pictures
+    if name in ("mmbench", "seed-bench"):  # their images are no files with names of images
         write(tmp_path)
         splits: dict[str, object] = {"data": {"data": tmp_path}}
     else:
         splits = {split: {"data": tmp_path / split} for split in ("diagnose", "report")}
         for split in splits:
             write(tmp_path / split)
-            distinct_pictures(tmp_path / split)
+            distinct_images(tmp_path / split)
     loop = Loop({"name": name, "mode": mode, **splits})
     evaluation = await loop.evaluate(lambda ask: wrong[mode])
     assert evaluation.diagnose.overall.n > 0

@@ -75,7 +75,7 @@ async def test_an_unanswered_question_is_not_wrong(bench: Bench) -> None:
     assert {p.reason for p in unanswered} == {"the fake says nothing"}
 
 
-async def test_a_corrupt_picture_leaves_its_questions_unanswered(bench: Bench) -> None:
+async def test_a_corrupt_image_leaves_its_questions_unanswered(bench: Bench) -> None:
     (bench.report / "SEED-Bench-image" / "100").write_bytes(b"no picture")
     evaluation = await bench.evaluate(FakeStudent(lambda ask: "yes"))
     assert evaluation.report.overall.unanswered == 2
@@ -88,7 +88,7 @@ async def test_predictions_carry_raw_answer_reading_and_who_answered(bench: Benc
     assert (first.gold, first.raw, first.read_as, first.score) == ("yes", "no", "no", 0.0)
     assert first.answered_by == bench.event.checkpoint.digest
     assert len(first.losses) == 4
-    assert len(first.picture_digest) == 64
+    assert len(first.image_digest) == 64
 
 
 async def test_an_interrupted_evaluation_does_not_ask_again_what_was_answered(bench: Bench) -> None:
@@ -114,11 +114,11 @@ async def test_a_second_delivery_gives_the_same_event_without_asking(bench: Benc
 async def test_what_is_held_out_is_told_by_fingerprints_only(bench: Bench) -> None:
     evaluation = await bench.evaluate(FakeStudent(lambda ask: "yes"))
     held_out = HeldOutDoc.load(bench.store, evaluation.held_out)
-    assert len(held_out.pictures) == 12
+    assert len(held_out.images) == 12
     assert b"Is it so" not in bench.store.get(evaluation.held_out)
 
 
-async def test_a_picture_in_both_splits_stops_the_run_before_it_starts(tmp_path: Path) -> None:
+async def test_an_image_in_both_splits_stops_the_run_before_it_starts(tmp_path: Path) -> None:
     leaking = Bench(tmp_path, report_from=5)
     with pytest.raises(InputError, match="also in the diagnose split"):
         await leaking.evaluate(FakeStudent(lambda ask: "yes"))

@@ -13,13 +13,13 @@ from dataengine.evaluation.judging import judge_of
 from dataengine.evaluation.splits import limited
 from dataengine.wire.units import units_of
 from tests.unit.evaluation.benchmarks import official_files as made
-from tests.unit.evaluation.loop_world import Loop, distinct_pictures
+from tests.unit.evaluation.loop_world import Loop, distinct_images
 
 
 def two_folders(folder: Path, write: Callable[[Path], object]) -> dict[str, object]:
     for split in ("diagnose", "report"):
         write(folder / split)
-        distinct_pictures(folder / split)
+        distinct_images(folder / split)
     return {split: {"data": folder / split} for split in ("diagnose", "report")}
 
 
@@ -70,7 +70,7 @@ async def test_mme_is_scored_in_points_by_its_own_reading(tmp_path: Path) -> Non
     assert report.overall.n == 6
 
 
-async def test_vqa_gets_an_interval_by_picture_and_stays_a_mean(tmp_path: Path) -> None:
+async def test_vqa_gets_an_interval_by_image_and_stays_a_mean(tmp_path: Path) -> None:
     section = two_folders(tmp_path, made.vqa)
     evaluation = await Loop({"name": "vqav2", **section, "mode": "free-form"}).evaluate(lambda ask: "red")
     assert evaluation.report.overall.accuracy == pytest.approx(0.3)
@@ -96,12 +96,12 @@ def test_a_limit_keeps_together_what_is_scored_together() -> None:
     assert sum(row.question_type == "a" for row in chosen) == 8
 
 
-async def test_scienceqa_asks_questions_without_a_picture_by_text_alone(tmp_path: Path) -> None:
+async def test_scienceqa_asks_questions_without_an_image_by_text_alone(tmp_path: Path) -> None:
     answers = made.scienceqa(tmp_path)
     loop = Loop({"name": "scienceqa", "data": {"data": tmp_path}, "mode": "letter"})
     evaluation = await loop.evaluate(lambda ask: answers[ask.question_id])
     assert evaluation.diagnose.overall.n == evaluation.report.overall.n == 1
     asked = {ask.question_id: ask for ask in loop.asked}
-    assert asked["11"].picture == made.picture()
-    assert asked["12"].picture == b""
+    assert asked["11"].image == made.png()
+    assert asked["12"].image == b""
     assert asked["12"].prompt.startswith("Context: Some text.\nWhat?")

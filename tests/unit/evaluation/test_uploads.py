@@ -13,7 +13,7 @@ from dataengine.core.errors import ConfigurationError, InputError, Retryable
 from dataengine.core.ports import AskStudent
 from dataengine.wire.documents import HeldOutDoc
 from tests.unit.evaluation.benchmarks import official_files as made
-from tests.unit.evaluation.loop_world import Loop, distinct_pictures
+from tests.unit.evaluation.loop_world import Loop, distinct_images
 
 SERVERS: dict[str, Callable[[Path], object]] = {
     "vqav2": lambda folder: made.vqa(folder, split="test2015"),
@@ -33,7 +33,7 @@ def section(folder: Path, *uploads: dict[str, Any]) -> dict[str, Any]:
     """VQAv2 val in two folders, with something to upload."""
     for split in ("diagnose", "report"):
         made.vqa(folder / split)
-        distinct_pictures(folder / split)
+        distinct_images(folder / split)
     splits = {split: {"data": folder / split} for split in ("diagnose", "report")}
     return {"name": "vqav2", "mode": "free-form", **splits, "uploads": list(uploads)}
 
@@ -42,7 +42,7 @@ def section(folder: Path, *uploads: dict[str, Any]) -> dict[str, Any]:
 def test_split(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     folder = tmp_path / "test"
     SERVERS[request.param](folder)
-    return distinct_pictures(folder)
+    return distinct_images(folder)
 
 
 @pytest.mark.parametrize("test_split", ["vqav2"], indirect=True)
@@ -83,7 +83,7 @@ async def test_mmbench_test_gives_the_servers_spreadsheet(tmp_path: Path, test_s
 @pytest.mark.parametrize("test_split", ["vqav2"], indirect=True)
 async def test_a_killed_evaluation_asks_nothing_twice_and_keeps_its_file(tmp_path: Path, test_split: Path) -> None:
     loop = Loop(section(tmp_path, {"data": test_split}, {"name": "vizwiz", "data": tmp_path / "other"}))
-    distinct_pictures(made_vizwiz(tmp_path / "other"))
+    distinct_images(made_vizwiz(tmp_path / "other"))
 
     def dies_at_the_last(ask: AskStudent) -> str:
         if "VizWiz" in ask.question_id:
@@ -105,10 +105,10 @@ def made_vizwiz(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("test_split", ["vqav2"], indirect=True)
-async def test_pictures_to_upload_are_held_out_like_those_of_the_report(tmp_path: Path, test_split: Path) -> None:
+async def test_images_to_upload_are_held_out_like_those_of_the_report(tmp_path: Path, test_split: Path) -> None:
     loop = Loop(section(tmp_path, {"data": test_split}))
     evaluation = await loop.evaluate(lambda ask: "red")
-    assert len(HeldOutDoc.load(loop.store, evaluation.held_out).pictures) == 6
+    assert len(HeldOutDoc.load(loop.store, evaluation.held_out).images) == 6
 
 
 async def test_a_report_split_without_answers_is_refused_with_the_way_out(tmp_path: Path) -> None:

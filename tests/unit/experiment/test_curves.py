@@ -137,7 +137,7 @@ def test_results_are_json_and_say_null_where_a_curve_never_gets_there() -> None:
     assert len(said["cells"]) == 8
 
 
-def test_the_table_has_every_arm_and_type_and_the_picture_is_drawn(tmp_path: Path) -> None:
+def test_the_table_has_every_arm_and_type_and_the_image_is_drawn(tmp_path: Path) -> None:
     results = summarise(experiment(), [c for cells in ARMS.values() for c in cells.values()])
     text = table(results)
     assert "| **gain** |" in text

@@ -1,4 +1,4 @@
-"""A generator over a store, a pool of described pictures, and a teacher that is a function."""
+"""A generator over a store, a pool of described images, and a teacher that is a function."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.events import DataReady, Event, GenerationTask, WeaknessReport
 from dataengine.core.identity import digest_of
-from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.core.samples import Refusal, Sample
 from dataengine.generation.handler import Generator
 from dataengine.generation.settings import GeneratorSettings
 from dataengine.runtime.runfile import RunFile
+from dataengine.testing.images import noisy_image
 from dataengine.testing.memory_store import MemoryStore
-from dataengine.testing.pictures import noisy_picture
 from dataengine.testing.silent_progress import SilentProgress
 from dataengine.wire.documents import AnalysisDoc, BadCase, DatasetDoc, HeldOutDoc, encode_lines
 from dataengine.wire.samples import decode_refusals, decode_samples
@@ -25,19 +25,19 @@ TYPES = ("Instance Attributes", "Instances Counting")
 
 
 class Pool:
-    """Pictures 0.png, 1.png, … each with a red ball."""
+    """Images 0.png, 1.png, … each with a red ball."""
 
     def __init__(self, size: int = 40) -> None:
-        self._pictures = [Picture(str(n), f"vg/VG_100K/{n}.png", 32, 32) for n in range(size)]
+        self._images = [PoolImage(str(n), f"vg/VG_100K/{n}.png", 32, 32) for n in range(size)]
 
-    def pictures(self) -> Sequence[Picture]:
-        return self._pictures
+    def images(self) -> Sequence[PoolImage]:
+        return self._images
 
-    def annotations(self, picture_id: str) -> Annotations:
-        return Annotations(self._pictures[int(picture_id)], (Region("a red ball", (0, 0, 16, 16)),))
+    def annotations(self, image_id: str) -> Annotations:
+        return Annotations(self._images[int(image_id)], (Region("a red ball", (0, 0, 16, 16)),))
 
     def read(self, path: str) -> bytes:
-        return noisy_picture(int(Path(path).stem))
+        return noisy_image(int(Path(path).stem))
 
 
 def draft(question: str = "What color is the ball?", letter: str = "A", **changes: object) -> str:
@@ -85,7 +85,7 @@ class Harness:
         held_out: HeldOutDoc | None = None,
         run: str = "r",
         concurrency: int = 8,
-        pictures: dict[str, object] | None = None,
+        images: dict[str, object] | None = None,
         **generation: object,
     ) -> None:
         self.store = MemoryStore()
@@ -97,17 +97,17 @@ class Harness:
                 "run": run,
                 "student": {"family": "tiny-llava", "base": "base"},
                 "benchmark": {"name": "seed-bench", "data": {"data": "x"}},
-                "pictures": {"source": "visual-genome", "data": "pool", **(pictures or {})},
+                "pictures": {"source": "visual-genome", "data": "pool", **(images or {})},
                 "teacher": {"concurrency": concurrency},
                 "generation": {"budget": 10, "per_part": 4, **generation},
             }
         )
         self.config = self.store.claim(keys.config, document.encode())
-        nothing = HeldOutDoc(pictures=frozenset(), appearances=frozenset(), questions=frozenset())
+        nothing = HeldOutDoc(images=frozenset(), appearances=frozenset(), questions=frozenset())
         self.store.claim(keys.held_out, (held_out or nothing).encode())
         cases = [
             BadCase(
-                question_id=f"bad-{name}", question="What color is the cup?", question_type=name, picture="9",
+                question_id=f"bad-{name}", question="What color is the cup?", question_type=name, image="9",
                 choices=("red", "blue"), gold="blue", answered="red",
             )
             for name in TYPES
@@ -153,5 +153,5 @@ class Harness:
 
 
 def looks_of(number: int) -> str:
-    """The digest of a picture of the pool."""
-    return digest_of(noisy_picture(number))
+    """The digest of an image of the pool."""
+    return digest_of(noisy_image(number))

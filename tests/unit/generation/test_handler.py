@@ -12,9 +12,9 @@ from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.heldout import question_fingerprints
 from dataengine.core.ports import TeacherReply, TeacherRequest
-from dataengine.data.picture_files import difference_hash, looks_like_one_of
+from dataengine.data.image_files import difference_hash, looks_like_one_of
 from dataengine.generation.filters.near_duplicate import alike
-from dataengine.testing.pictures import noisy_picture, plain_picture
+from dataengine.testing.images import noisy_image, plain_image
 from dataengine.wire.documents import HeldOutDoc
 from tests.unit.generation.harness import TYPES, Harness, Pool, draft, honest, is_verification, looks_of
 
@@ -141,16 +141,16 @@ async def test_an_answer_that_is_contradicted_is_refused(second: str) -> None:
     assert dataset.refused == {"contradicted": 2}
 
 
-async def test_a_held_out_picture_is_refused() -> None:
+async def test_a_held_out_image_is_refused() -> None:
     everything_but = frozenset(looks_of(number) for number in range(20))
-    held_out = HeldOutDoc(pictures=everything_but, appearances=frozenset(), questions=frozenset())
+    held_out = HeldOutDoc(images=everything_but, appearances=frozenset(), questions=frozenset())
     harness = Harness(held_out=held_out, max_requests_per_sample=4)
     dataset = await harness.round()
     assert dataset.refused["leak"] > 0
     assert all(int(sample.image.split("/")[-1].removesuffix(".png")) >= 20 for sample in harness.samples(dataset))
 
 
-async def test_nearly_the_same_question_about_one_picture_is_refused() -> None:
+async def test_nearly_the_same_question_about_one_image_is_refused() -> None:
     harness = Harness(max_requests_per_sample=4)
     harness.pool = type(harness.pool)(size=3)
     harness.restart()
@@ -168,12 +168,12 @@ def test_questions_are_compared_by_words(other: str, same: bool) -> None:
     assert (alike("What color is the car?", other) > 0.9) is same
 
 
-async def test_a_picture_that_looks_like_a_held_out_one_is_refused() -> None:
+async def test_an_image_that_looks_like_a_held_out_one_is_refused() -> None:
     copy = io.BytesIO()
-    Image.open(io.BytesIO(noisy_picture(0))).resize((200, 200)).save(copy, "JPEG")
+    Image.open(io.BytesIO(noisy_image(0))).resize((200, 200)).save(copy, "JPEG")
     appearances = frozenset({difference_hash(copy.getvalue())})
     harness = Harness(
-        held_out=HeldOutDoc(pictures=frozenset(), appearances=appearances, questions=frozenset()),
+        held_out=HeldOutDoc(images=frozenset(), appearances=appearances, questions=frozenset()),
         max_requests_per_sample=9,
     )
     harness.pool = Pool(size=2)
@@ -183,15 +183,15 @@ async def test_a_picture_that_looks_like_a_held_out_one_is_refused() -> None:
     assert {r.image for r in harness.refusals(dataset) if r.filter_name == "leak"} == {"vg/VG_100K/0.png"}
 
 
-async def test_flat_pictures_resemble_each_other_and_are_no_leak_of_each_other() -> None:
-    appearances = frozenset({difference_hash(plain_picture(1, 2, 3))})
-    assert not looks_like_one_of(difference_hash(plain_picture(200, 100, 0)), appearances)
+async def test_flat_images_resemble_each_other_and_are_no_leak_of_each_other() -> None:
+    appearances = frozenset({difference_hash(plain_image(1, 2, 3))})
+    assert not looks_like_one_of(difference_hash(plain_image(200, 100, 0)), appearances)
 
 
-async def test_a_held_out_question_about_another_picture_is_refused_if_it_is_specific() -> None:
+async def test_a_held_out_question_about_another_image_is_refused_if_it_is_specific() -> None:
     long = "What is the color of the ball that the boy in the middle of the picture is throwing?"
     held_out = HeldOutDoc(
-        pictures=frozenset(), appearances=frozenset(), questions=question_fingerprints(long, "another picture")
+        images=frozenset(), appearances=frozenset(), questions=question_fingerprints(long, "another picture")
     )
     first = iter([draft(long)])
     harness = Harness(lambda request: honest(request) if is_verification(request) else next(first, draft()), held_out)

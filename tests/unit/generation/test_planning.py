@@ -39,14 +39,14 @@ def test_each_sample_may_be_asked_for_so_often() -> None:
         assert Counter(query.qtype for query in part.queries) == {name: 2 * n for name, n in part.wanted.items()}
 
 
-def test_no_picture_comes_twice_before_all_came_once() -> None:
-    pictures = [query.picture_id for part in parts_of(request()) for query in part.queries]
-    assert len(set(pictures)) == len(pictures) == 20
+def test_no_image_comes_twice_before_all_came_once() -> None:
+    images = [query.image_id for part in parts_of(request()) for query in part.queries]
+    assert len(set(images)) == len(images) == 20
 
 
 def test_a_small_pool_is_dealt_again() -> None:
-    pictures = [query.picture_id for part in parts_of(request(pictures=["1", "2"])) for query in part.queries]
-    assert Counter(pictures) == {"1": 10, "2": 10}
+    images = [query.image_id for part in parts_of(request(images=["1", "2"])) for query in part.queries]
+    assert Counter(images) == {"1": 10, "2": 10}
 
 
 def test_examples_are_bad_cases_of_the_type() -> None:

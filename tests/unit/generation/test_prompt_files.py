@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from dataengine.core.errors import ConfigurationError
-from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.generation.prompt_files import file_text, load_prompt, prompt_of, text_of
 from dataengine.runtime.runfile import TeacherSection
 
-KNOWN = Annotations(Picture("7", "vg/VG_100K/7.jpg", 200, 100), (Region("a ball", (20, 10, 70, 33)),))
+KNOWN = Annotations(PoolImage("7", "vg/VG_100K/7.jpg", 200, 100), (Region("a ball", (20, 10, 70, 33)),))
 KEYS = '{"question": "", "answer": "", "short_answer": "", "options": [], "choice_answer": ""}'
 GOOD = f"=== system ===\nBe kind.\n=== user ===\n$qtype $definition $examples $information {KEYS}\n"
 
@@ -34,20 +34,20 @@ def test_a_published_prompt_written_to_a_file_is_the_same_prompt(tmp_path: Path,
     assert load_prompt(str(file)).form == form
 
 
-def test_the_vision_prompt_shows_the_picture_and_tells_nothing_of_it() -> None:
+def test_the_vision_prompt_shows_the_image_and_tells_nothing_of_it() -> None:
     prompt = load_prompt("vision")
-    assert prompt.shows_picture
+    assert prompt.shows_image
     for request in (
         prompt.write("Text Understanding", [], KNOWN, TeacherSection(), 1, b"pixels"),
         prompt.verify("What?", ["a", "b"], KNOWN, TeacherSection(), 1, b"pixels"),
     ):
-        assert request.picture == b"pixels"
+        assert request.image == b"pixels"
         assert "a ball" not in request.user
         assert "$" not in request.user
 
 
-def test_prompts_for_text_send_no_picture_even_where_there_is_one() -> None:
-    assert load_prompt("gen-2").write("t", [], KNOWN, TeacherSection(), 1, b"pixels").picture is None
+def test_prompts_for_text_send_no_image_even_where_there_is_one() -> None:
+    assert load_prompt("gen-2").write("t", [], KNOWN, TeacherSection(), 1, b"pixels").image is None
 
 
 @pytest.mark.parametrize(

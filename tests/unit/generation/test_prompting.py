@@ -2,7 +2,7 @@
 
 import pytest
 
-from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.generation.parsing import Draft, Unusable, read_letter, read_reply
 from dataengine.generation.prompt_files import load_prompt
 from dataengine.generation.prompting import information
@@ -12,7 +12,7 @@ from dataengine.wire.samples import SEED_TYPES
 from tests.unit.generation.harness import draft
 
 KNOWN = Annotations(
-    Picture("7", "vg/VG_100K/7.jpg", 200, 100),
+    PoolImage("7", "vg/VG_100K/7.jpg", 200, 100),
     regions=(Region("a red  ball", (20, 10, 70, 33)), Region("a wall", (-5, 0, 250, 100))),
     captions=("A ball lies by a wall.",),
     objects=(Region("ball", (20, 10, 70, 33)),),
@@ -26,7 +26,7 @@ GEN_1_TYPES = (
 )  # fmt: skip
 
 
-def test_gen_2_tells_regions_and_writing_with_two_decimals_inside_the_picture() -> None:
+def test_gen_2_tells_regions_and_writing_with_two_decimals_inside_the_image() -> None:
     assert information(KNOWN, "gen-2").splitlines() == [
         "[0.10, 0.10, 0.35, 0.33]: a red ball",
         "[0.00, 0.00, 1.00, 1.00]: a wall",
@@ -57,10 +57,10 @@ def test_a_type_of_somebody_else_s_benchmark_is_asked_for_by_its_name() -> None:
 def test_bad_cases_are_shown_with_options_and_the_right_answer_but_not_the_student_s() -> None:
     cases = [
         BadCase(
-            question_id="1", question="What is\nit?", question_type="t", picture="p", choices=("a cat", "a dog"),
+            question_id="1", question="What is\nit?", question_type="t", image="p", choices=("a cat", "a dog"),
             gold="a dog", answered="a bear",
         ),
-        BadCase(question_id="2", question="Why?", question_type="t", picture="p", choices=(), gold="so", answered="no"),
+        BadCase(question_id="2", question="Why?", question_type="t", image="p", choices=(), gold="so", answered="no"),
     ]  # fmt: skip
     user = load_prompt("gen-2").write("t", cases, KNOWN, TeacherSection(), 0).user
     assert "Question: What is it?\nA. a cat\nB. a dog\nAnswer: a dog\n\nQuestion: Why?\nAnswer: so\n" in user

@@ -17,7 +17,7 @@ from dataengine.training.records import TrainingRecord
 from dataengine.training.training import train
 from tests.unit import micro_student
 
-RED, BLUE = micro_student.picture((220, 0, 0)), micro_student.picture((0, 0, 220))
+RED, BLUE = micro_student.image((220, 0, 0)), micro_student.image((0, 0, 220))
 ASKS = [
     AskStudent("1", RED, "what color is the thing?", AnswerMode.LIKELIHOOD, ("red", "in the top left", "blue")),
     AskStudent("2", BLUE, "what?", AnswerMode.LIKELIHOOD, ("red", "green zebra", "blue")),
@@ -41,10 +41,10 @@ def engine(base: Path) -> Engine:
 
 
 def trained_adapter(base: Path, folder: Path, answer: str) -> Path:
-    picture = folder / "p.png"
+    image = folder / "p.png"
     folder.mkdir(parents=True)
-    picture.write_bytes(RED)
-    record = TrainingRecord(picture, (("what color is the thing?", answer),))
+    image.write_bytes(RED)
+    record = TrainingRecord(image, (("what color is the thing?", answer),))
     recipe = Recipe(epochs=30, batch_size=2, rank=4, lr=2e-2)
     return train(TinyLlava(), base, [record] * 4, recipe, folder / "out").adapter
 
@@ -65,8 +65,8 @@ def test_the_likeliest_choice_is_the_text(engine: Engine) -> None:
     assert len(ranked.choice_losses) == 3
 
 
-def test_a_corrupt_picture_fails_alone(engine: Engine) -> None:
-    torn = replace(ASKS[0], question_id="torn", picture=RED[:40])
+def test_a_corrupt_image_fails_alone(engine: Engine) -> None:
+    torn = replace(ASKS[0], question_id="torn", image=RED[:40])
     results = engine.answer([ASKS[0], torn, ASKS[2]])
     assert isinstance(results[1], NoAnswer) and results[1].question_id == "torn"
     assert [type(r) for r in results] == [Answer, NoAnswer, Answer]
@@ -85,8 +85,8 @@ def test_what_cannot_be_asked_says_why(engine: Engine, ask: AskStudent, reason: 
     assert isinstance(result, NoAnswer) and reason in result.reason
 
 
-def test_a_question_without_a_picture_is_asked_without_a_place_for_one(engine: Engine) -> None:
-    without, empty = engine.answer([ASKS[7]])[0], engine.answer([replace(ASKS[7], picture=RED)])[0]
+def test_a_question_without_an_image_is_asked_without_a_place_for_one(engine: Engine) -> None:
+    without, empty = engine.answer([ASKS[7]])[0], engine.answer([replace(ASKS[7], image=RED)])[0]
     assert isinstance(without, Answer) and isinstance(empty, Answer)
     assert without.choice_losses != empty.choice_losses
     (named,) = engine.answer([replace(ASKS[6], prompt="what is <image> here?")])

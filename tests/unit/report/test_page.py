@@ -9,12 +9,12 @@ from html.parser import HTMLParser
 import pytest
 
 from dataengine.core.questions import Split
+from dataengine.report.images import ReadImage
 from dataengine.report.page import report_page
-from dataengine.report.pictures import ReadPicture
 from dataengine.report.reading import read_run
 from dataengine.report.views import Parked, Signs
 from dataengine.testing.memory_store import MemoryStore
-from dataengine.testing.synthetic_facts import synthetic_picture
+from dataengine.testing.synthetic_facts import synthetic_image
 from dataengine.testing.synthetic_run import make_synthetic_run
 from tests.unit.report.runs import RUN, synthetic_run
 
@@ -51,9 +51,9 @@ def outline(page: str) -> Outline:
     return read
 
 
-def page_of(until: tuple[int, str] = (3, "analysis"), pictures: ReadPicture = synthetic_picture) -> str:
+def page_of(until: tuple[int, str] = (3, "analysis"), images: ReadImage = synthetic_image) -> str:
     store, view = synthetic_run(until)
-    return report_page(store, view, pictures)
+    return report_page(store, view, images)
 
 
 def test_the_page_is_one_file_that_fetches_nothing_and_runs_nothing() -> None:
@@ -90,7 +90,7 @@ def test_what_the_teacher_wrote_is_text_and_never_markup() -> None:
     make_synthetic_run(
         store, RUN, teacher_writes=lambda text: f'{text}<script>alert(1)</script>"><img src=x onerror=y>'
     )
-    page = report_page(store, read_run(store, RUN), synthetic_picture)
+    page = report_page(store, read_run(store, RUN), synthetic_image)
     outline(page)
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
@@ -99,30 +99,30 @@ def test_what_the_teacher_wrote_is_text_and_never_markup() -> None:
 def test_what_parked_an_event_is_told_and_escaped() -> None:
     store, _ = synthetic_run((1, "dataset"))
     parked = Parked("trainer", "data-ready 1", "no <b>room</b>")
-    page = report_page(store, read_run(store, RUN, Signs(alive=False, parked=(parked,))), synthetic_picture)
+    page = report_page(store, read_run(store, RUN, Signs(alive=False, parked=(parked,))), synthetic_image)
     outline(page)
     assert "no &lt;b&gt;room&lt;/b&gt;" in page
     assert "1 event parked" in page
 
 
-def test_a_picture_that_is_gone_or_broken_is_a_placeholder() -> None:
+def test_an_image_that_is_gone_or_broken_is_a_placeholder() -> None:
     whole = page_of()
     assert "no picture" not in whole.split("</style>")[1]
-    for broken in (None, b"", b"no picture at all", (synthetic_picture("pool", "x") or b"")[:60]):
-        page = page_of(pictures=lambda where, path, data=broken: data)  # type: ignore[misc]
+    for broken in (None, b"", b"no picture at all", (synthetic_image("pool", "x") or b"")[:60]):
+        page = page_of(images=lambda where, path, data=broken: data)  # type: ignore[misc]
         outline(page)
         assert "<img" not in page
         assert "no picture" in page
 
 
-def test_pictures_and_questions_of_the_report_split_are_not_shown() -> None:
+def test_images_and_questions_of_the_report_split_are_not_shown() -> None:
     asked: list[tuple[str, str]] = []
 
     def read(where: str, path: str) -> bytes | None:
         asked.append((where, path))
         return None
 
-    page = page_of(pictures=read)
+    page = page_of(images=read)
     assert {where for where, _ in asked} == {"diagnose", "pool"}
     assert not [path for _, path in asked if path.startswith(Split.REPORT.value)]
     assert f'id="case-{Split.REPORT.value}' not in page
@@ -133,5 +133,5 @@ def test_a_checkpoint_that_was_not_promoted_is_called_so_in_the_first_words() ->
     unpromoted = {"promoted": False, "promotion_reason": "worse at counting", "best_round": 0}
     documents = [round_.analysis.model_copy(update=unpromoted) for round_ in view.rounds if round_.analysis]
     rounds = tuple(replace(round_, analysis=doc) for round_, doc in zip(view.rounds, documents, strict=True))
-    page = report_page(store, replace(view, rounds=rounds), synthetic_picture)
+    page = report_page(store, replace(view, rounds=rounds), synthetic_image)
     assert "Not promoted:</b> worse at counting. The base is still the best checkpoint." in page

@@ -40,7 +40,7 @@ def formerly(text: str) -> str:
 
 def test_a_run_file_with_the_former_names_says_the_same(tmp_path: Path) -> None:
     assert read(tmp_path, formerly(NOW)) == read(tmp_path, NOW)
-    assert read(tmp_path, NOW).pictures.max_objects == 7
+    assert read(tmp_path, NOW).images.max_objects == 7
 
 
 def test_a_key_under_both_its_names_is_refused_by_both(tmp_path: Path) -> None:

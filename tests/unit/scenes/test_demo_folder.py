@@ -33,7 +33,7 @@ def test_what_is_laid_out_is_a_run_file_whose_every_path_is_there(folder: Path) 
     assert run.student.base == folder / "base"
     assert (folder / "base" / "model.safetensors").stat().st_size > 5_000_000
     assert run.benchmark.report is not None
-    assert all(path.is_dir() for path in (run.pictures.data, run.benchmark.report.data))
+    assert all(path.is_dir() for path in (run.images.data, run.benchmark.report.data))
 
 
 def test_the_demos_run_file_is_that_of_the_example(folder: Path) -> None:

@@ -37,12 +37,12 @@ def digests(folder: Path) -> dict[str, str]:
 def test_the_pool_reads_as_visual_genome_with_every_fact(world: Path) -> None:
     source = VisualGenome(world / "pool")
     scenes = dict(scenes_of("pool", SIZES["pool"], SEED, set()))
-    assert {int(p.picture_id) for p in source.pictures()} == set(scenes)
-    for picture in source.pictures():
-        scene = scenes[int(picture.picture_id)]
-        assert picture.path == f"vg/VG_100K/{picture.picture_id}.png"
-        assert Image.open(io.BytesIO(source.read(picture.path))).size == (SIDE, SIDE)
-        told = source.annotations(picture.picture_id)
+    assert {int(p.image_id) for p in source.images()} == set(scenes)
+    for image in source.images():
+        scene = scenes[int(image.image_id)]
+        assert image.path == f"vg/VG_100K/{image.image_id}.png"
+        assert Image.open(io.BytesIO(source.read(image.path))).size == (SIDE, SIDE)
+        told = source.annotations(image.image_id)
         whole = [r.phrase for r in told.regions if r.box == (0, 0, SIDE, SIDE)]
         assert len(whole) == 2 and whole[1] == f"it is {scene.weather}"
         cells = Counter((r.phrase, int(3 * (r.box[0] + r.box[2]) / 2 / SIDE)) for r in told.regions[2:])
@@ -60,26 +60,26 @@ def test_splits_read_as_seed_bench(world: Path, split: str) -> None:
     assert max(by_type.values()) - min(by_type.values()) <= 3
     for question in read.questions:
         assert len(set(question.choices)) == 4
-        assert Image.open(io.BytesIO(read.read_picture(question.picture))).size == (SIDE, SIDE)
+        assert Image.open(io.BytesIO(read.read_image(question.image))).size == (SIDE, SIDE)
         assert question.text in benchmark.prompt(question, "tiny-llava", AnswerMode.LIKELIHOOD)
 
 
 def test_replay_reads_as_training_records(world: Path) -> None:
     records = list(read_records(world / "base" / "replay.jsonl", lambda sample: []))
     known = {str(n) for n, _ in scenes_of("base", SIZES["base"], SEED, set())}
-    assert {r.picture.stem for r in records if r.picture} <= known
+    assert {r.image.stem for r in records if r.image} <= known
     assert len(records) > 2 * SIZES["base"]
     assert all(question and answer for r in records for question, answer in r.turns)
 
 
-def test_no_picture_and_no_scene_is_in_two_splits(world: Path) -> None:
+def test_no_image_and_no_scene_is_in_two_splits(world: Path) -> None:
     taken: set[tuple[object, ...]] = set()
     splits = {split: scenes_of(split, 200, SEED, taken) for split in FIRST}
     numbers = [number for scenes in splits.values() for number, _ in scenes]
     facts = [scene.facts for scenes in splits.values() for _, scene in scenes]
     assert len(set(numbers)) == len(numbers) and len(set(facts)) == len(facts) == len(taken)
-    pictures = [digest for name, digest in digests(world).items() if name.endswith(".png")]
-    assert len(set(pictures)) == len(pictures) == sum(SIZES.values())
+    images = [digest for name, digest in digests(world).items() if name.endswith(".png")]
+    assert len(set(images)) == len(images) == sum(SIZES.values())
 
 
 def test_a_scene_that_is_taken_is_passed_over() -> None:
@@ -108,6 +108,6 @@ def test_another_seed_gives_other_scenes() -> None:
 
 
 def test_a_hundred_questions_of_every_type_at_the_default_size() -> None:
-    for split, pictures in (("diagnose", 360), ("report", 480)):
-        asked = questions_about(scenes_of(split, pictures, 0, set()), 0)
+    for split, images in (("diagnose", 360), ("report", 480)):
+        asked = questions_about(scenes_of(split, images, 0, set()), 0)
         assert min(Counter(q.type_id for _, q in asked).values()) >= 100

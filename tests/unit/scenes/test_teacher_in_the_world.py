@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.demo import questions as world
 from dataengine.demo.scene import SIDE, Scene, sample
 from dataengine.generation.parsing import Draft
@@ -17,13 +17,13 @@ WHOLE = (0, 0, SIDE, SIDE)
 
 
 def described(scene: Scene) -> Annotations:
-    """The scene as its README says that its pictures are described."""
+    """The scene as its README says that its images are described."""
     place = scene.place if scene.place == "mountains" else f"a {scene.place}"
     regions = [Region(place, WHOLE), Region(f"it is {scene.weather}", WHOLE)]
     for thing in scene.things:
         x, y, width, height = thing.box
         regions.append(Region(thing.phrase, (x, y, x + width, y + height)))
-    return Annotations(Picture("1", "vg/VG_100K/1.png", SIDE, SIDE), tuple(regions))
+    return Annotations(PoolImage("1", "vg/VG_100K/1.png", SIDE, SIDE), tuple(regions))
 
 
 def every_answer(scene: Scene) -> dict[str, str]:
@@ -43,7 +43,7 @@ def bad_cases(type_id: int, rng: random.Random) -> list[BadCase]:
         if question := world.ask(sample(rng), type_id, rng):
             found.append(
                 BadCase(
-                    question_id=str(len(found)), question=question.text, question_type="", picture="",
+                    question_id=str(len(found)), question=question.text, question_type="", image="",
                     choices=question.options, gold=question.answer, answered="",
                 )
             )  # fmt: skip

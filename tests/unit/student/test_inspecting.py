@@ -36,7 +36,7 @@ def test_published_sizes(family: str, parameters: int | None, lora: int, project
     assert sum(told["parts"].values()) == told["parameters"]
 
 
-def test_the_shipped_base_says_where_its_picture_goes() -> None:
+def test_the_shipped_base_says_where_its_image_goes() -> None:
     ran = CliRunner().invoke(app, ["student", "inspect", "tiny-llava", "--checkpoint", str(BASE), "--json"])
     assert ran.exit_code == 0, ran.output
     told = json.loads(ran.stdout)

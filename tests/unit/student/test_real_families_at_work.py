@@ -35,7 +35,7 @@ def asks(real: Real) -> list[AskStudent]:
         for name, question in zip(names, real.questions, strict=True)
     ]
     ranked = [
-        AskStudent(f"{ask.question_id}-ranked", ask.picture, ask.prompt, AnswerMode.LIKELIHOOD, CHOICES) for ask in free
+        AskStudent(f"{ask.question_id}-ranked", ask.image, ask.prompt, AnswerMode.LIKELIHOOD, CHOICES) for ask in free
     ]
     blind = AskStudent("blind", b"", "[vqa] What is a table?", AnswerMode.FREE_FORM, max_tokens=8)
     return [*free, *ranked, blind]

@@ -59,8 +59,8 @@ def test_half_precision_files_are_served_in_single_precision(tmp_path: Path) -> 
     assert all(torch.equal(saved[name].float(), value) for name, value in loaded.named_parameters())
 
 
-def test_our_picture_path_is_the_models_own() -> None:
-    """Picture embeddings put in by hand give what transformers' LLaVA gives for pixels."""
+def test_our_image_path_is_the_models_own() -> None:
+    """Image embeddings put in by hand give what transformers' LLaVA gives for pixels."""
     model = micro()
     ids = torch.tensor([encode(FAMILY, TOKENIZER, [("what?", None)]).ids])
     pixels = FAMILY.pixels(Image.linear_gradient("L"))[None]
@@ -105,7 +105,7 @@ def test_letters_are_not_articles() -> None:
     assert TOKENIZER("Red")["input_ids"] == TOKENIZER("red")["input_ids"]
 
 
-def test_only_answers_are_learned_and_the_picture_has_its_places() -> None:
+def test_only_answers_are_learned_and_the_image_has_its_places() -> None:
     encoded = encode(FAMILY, TOKENIZER, [("what?", "red"), ("in the picture?", "blue green")])
     assert encoded.ids.count(token_id(TOKENIZER, "<image>")) == FAMILY.num_image_tokens == 9
     said = str(TOKENIZER.decode([t for t in encoded.labels if t != IGNORED]))

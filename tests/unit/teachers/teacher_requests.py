@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dataengine.core.pictures import Annotations, Picture, Region
+from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.generation.parsing import Draft, Unusable, read_letter, read_reply
 from dataengine.generation.prompt_files import load_prompt
 from dataengine.runtime.runfile import TeacherSection
@@ -15,16 +15,16 @@ Box = tuple[float, float, float, float]
 SIDE = 100
 
 
-def picture(*regions: tuple[str, Box], captions: Sequence[str] = ()) -> Annotations:
-    """A picture of 100 x 100 pixels with phrases and boxes."""
+def image(*regions: tuple[str, Box], captions: Sequence[str] = ()) -> Annotations:
+    """An image of 100 x 100 pixels with phrases and boxes."""
     found = tuple(Region(phrase, box) for phrase, box in regions)
-    return Annotations(Picture("1", "vg/VG_100K/1.jpg", SIDE, SIDE), found, tuple(captions))
+    return Annotations(PoolImage("1", "vg/VG_100K/1.jpg", SIDE, SIDE), found, tuple(captions))
 
 
 def bad_case(question: str, gold: str, *wrong: str) -> BadCase:
     """A question that the student got wrong, in the manner of which the teacher is to ask."""
     return BadCase(
-        question_id=question, question=question, question_type="", picture="9", choices=(gold, *wrong) if wrong else (),
+        question_id=question, question=question, question_type="", image="9", choices=(gold, *wrong) if wrong else (),
         gold=gold, answered="",
     )  # fmt: skip
 

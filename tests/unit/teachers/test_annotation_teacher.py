@@ -3,16 +3,16 @@
 import pytest
 
 from dataengine.core.errors import Rejected
-from dataengine.core.pictures import Annotations
+from dataengine.core.images import Annotations
 from dataengine.core.ports import TeacherRequest
 from dataengine.evaluation.teacher_types import parse_types, typing_request
 from dataengine.generation.parsing import Draft, Unusable
 from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from dataengine.wire.documents import BadCase
-from tests.unit.teachers.teacher_requests import ask, asked, bad_case, picture, verified
+from tests.unit.teachers.teacher_requests import ask, asked, bad_case, image, verified
 
 WHOLE = (0, 0, 100, 100)
-STREET = picture(
+STREET = image(
     ("a street", WHOLE),
     ("it is rainy", WHOLE),
     ("the clock is green in colour", (40, 5, 60, 25)),
@@ -44,7 +44,7 @@ STREET = picture(
         (bad_case("what is the blue thing?", "cup"), "what is the green thing?", "clock"),
     ],
 )
-async def test_it_asks_in_the_manner_of_the_examples_about_the_new_picture(
+async def test_it_asks_in_the_manner_of_the_examples_about_the_new_image(
     case: BadCase, question: str, answer: str
 ) -> None:
     # a sure question of each kind is among those of a few seeds; what it says is right for every seed
@@ -80,7 +80,7 @@ async def test_answers_have_the_form_of_the_examples(gold: str, form: str) -> No
 async def test_relations_follow_from_the_boxes(
     first: tuple[float, float, float, float], second: tuple[float, float, float, float], relation: str
 ) -> None:
-    known = picture(("a dog", first), ("a cat", second))
+    known = image(("a dog", first), ("a cat", second))
     assert (
         await verified(known, "Where is the dog compared to the cat?", "left", "right", "above", "below")
         == ("ABCD"[("left", "right", "above", "below").index(relation)])
@@ -88,7 +88,7 @@ async def test_relations_follow_from_the_boxes(
 
 
 async def test_things_that_are_askew_have_no_relation() -> None:
-    known = picture(("a dog", (5, 5, 25, 25)), ("a cat", (60, 60, 80, 80)))
+    known = image(("a dog", (5, 5, 25, 25)), ("a cat", (60, 60, 80, 80)))
     draft = await ask(known, "Spatial Relation")
     assert isinstance(draft, Unusable)
     assert draft.skipped
@@ -114,16 +114,16 @@ async def test_two_right_options_are_none() -> None:
 
 
 async def test_overlapping_phrases_of_one_noun_are_one_thing() -> None:
-    known = picture(("a dog", (10, 10, 40, 40)), ("a brown dog", (11, 11, 41, 41)), ("a dog", (60, 60, 90, 90)))
+    known = image(("a dog", (10, 10, 40, 40)), ("a brown dog", (11, 11, 41, 41)), ("a dog", (60, 60, 90, 90)))
     assert await verified(known, "How many dogs are there?", "one", "two", "three", "four") == "B"
 
 
 async def test_what_is_plural_is_not_counted() -> None:
-    known = picture(("dogs", (10, 10, 40, 40)), ("three cats", (60, 60, 90, 90)))
+    known = image(("dogs", (10, 10, 40, 40)), ("three cats", (60, 60, 90, 90)))
     assert isinstance(await ask(known, "Instances Counting"), Unusable)
 
 
-SQUARE = picture(("a red circle", WHOLE))
+SQUARE = image(("a red circle", WHOLE))
 
 
 @pytest.mark.parametrize(
@@ -167,13 +167,13 @@ async def test_without_examples_it_goes_by_the_name_of_the_type() -> None:
 
 
 async def test_the_first_generation_s_prompt_is_read_too() -> None:
-    known = Annotations(STREET.picture, STREET.regions, ("People wait in the rain.",))
+    known = Annotations(STREET.image, STREET.regions, ("People wait in the rain.",))
     draft = await ask(known, "attribute recognition", prompt="gen-1")
     assert isinstance(draft, Draft)
     assert draft.question in ("What color is the clock?", "What color are the balls?")
 
 
-async def test_a_picture_that_does_not_support_the_type_is_skipped_with_a_reason() -> None:
+async def test_an_image_that_does_not_support_the_type_is_skipped_with_a_reason() -> None:
     draft = await ask(SQUARE, "Text Understanding", bad_case("What does the sign say?", "STOP"))
     assert isinstance(draft, Unusable)
     assert draft.skipped

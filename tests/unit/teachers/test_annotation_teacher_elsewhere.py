@@ -10,18 +10,18 @@ import pytest
 from dataengine.data.easy_vqa import CHOICES, EasyVqa, EasyVqaRow, read_easy_vqa
 from dataengine.generation.parsing import Draft, Unusable
 from dataengine.wire.documents import BadCase
-from tests.unit.teachers.teacher_requests import ask, picture, verified
+from tests.unit.teachers.teacher_requests import ask, image, verified
 
 ASKED = 40
 
 
 def seen() -> Mapping[str, Mapping[str, str]]:
-    """Shape and color of train pictures that have a question for each: what a person looking would say."""
+    """Shape and color of train images that have a question for each: what a person looking would say."""
     found: dict[str, dict[str, str]] = {}
     for row in read_easy_vqa("train"):
         if row.kind in ("Shape", "Color"):
-            found.setdefault(row.picture, {})[row.kind] = row.answer
-    return {picture: told for picture, told in found.items() if len(told) == 2}
+            found.setdefault(row.image, {})[row.kind] = row.answer
+    return {image: told for image, told in found.items() if len(told) == 2}
 
 
 def true_answer(question: str, shown: Mapping[str, str]) -> str:
@@ -36,7 +36,7 @@ def true_answer(question: str, shown: Mapping[str, str]) -> str:
 def bad_case(row: EasyVqaRow) -> BadCase:
     """As the evaluator gives it: the kind's answers as choices."""
     return BadCase(
-        question_id=row.question, question=row.question, question_type=row.kind, picture=row.picture,
+        question_id=row.question, question=row.question, question_type=row.kind, image=row.image,
         choices=CHOICES[row.kind], gold=row.answer, answered="",
     )  # fmt: skip
 
@@ -60,7 +60,7 @@ async def test_easy_vqa_s_kinds_are_asked_in_its_own_words_and_rightly(kind: str
     assert set(answers) == set(CHOICES[kind])
 
 
-CORNER = picture(("a sign that says CAFE", (70, 40, 95, 60)))
+CORNER = image(("a sign that says CAFE", (70, 40, 95, 60)))
 
 
 async def replies(error_rate: float, number: int = 300) -> list[Draft | Unusable]:

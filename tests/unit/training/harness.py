@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dataengine.core.events import CheckpointReady, DataReady
-from dataengine.core.pictures import Annotations, Picture
+from dataengine.core.images import Annotations, PoolImage
 from dataengine.core.ports import JobResult, JobSpec
 from dataengine.core.samples import Lineage, Sample
 from dataengine.runtime.runfile import RunFile
 from dataengine.testing.fake_jobs import FakeJobs
+from dataengine.testing.images import noisy_image
 from dataengine.testing.memory_store import MemoryStore
-from dataengine.testing.pictures import noisy_picture
 from dataengine.testing.silent_progress import SilentProgress
 from dataengine.training.handler import Trainer
 from dataengine.wire.documents import CheckpointDoc, DatasetDoc
@@ -21,16 +21,16 @@ from dataengine.wire.samples import encode_samples
 
 
 class Pool:
-    """Any picture that is asked for."""
+    """Any image that is asked for."""
 
-    def pictures(self) -> Sequence[Picture]:
+    def images(self) -> Sequence[PoolImage]:
         return []
 
-    def annotations(self, picture_id: str) -> Annotations:
-        raise KeyError(picture_id)
+    def annotations(self, image_id: str) -> Annotations:
+        raise KeyError(image_id)
 
     def read(self, path: str) -> bytes:
-        return noisy_picture(hash(path) % 1000)
+        return noisy_image(hash(path) % 1000)
 
 
 def trained(spec: JobSpec) -> JobResult:
@@ -100,7 +100,7 @@ class Harness:
 
 def base_data(folder: Path, name: str, answers: Sequence[str]) -> dict[str, object]:
     """A data set of the mix: one JSON list of conversations."""
-    (folder / "p.png").write_bytes(noisy_picture(1))
+    (folder / "p.png").write_bytes(noisy_image(1))
     rows = [
         {"image": "p.png", "conversations": [{"from": "human", "value": "What?"}, {"from": "gpt", "value": answer}]}
         for answer in answers

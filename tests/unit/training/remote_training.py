@@ -25,7 +25,7 @@ RUN = "r"
 
 @dataclass(frozen=True, slots=True)
 class SmallJob:
-    """Weights, records and pictures of a job that takes a few seconds, on the machine of the one who gives it."""
+    """Weights, records and images of a job that takes a few seconds, on the machine of the one who gives it."""
 
     home: Path
 
@@ -35,9 +35,9 @@ class SmallJob:
         (home / "pictures").mkdir()
         records = []
         for number, name in enumerate(list(COLORS) * 5):
-            picture = home / "pictures" / f"{number}.png"
-            picture.write_bytes(micro_student.picture(COLORS[name]))
-            records.append(TrainingRecord(picture, (("what color is the thing?", name),) * (1 + number % 2)))
+            image = home / "pictures" / f"{number}.png"
+            image.write_bytes(micro_student.image(COLORS[name]))
+            records.append(TrainingRecord(image, (("what color is the thing?", name),) * (1 + number % 2)))
         (home / "records.jsonl").write_text("".join(record.encode() + "\n" for record in records))
         return cls(home)
 

@@ -11,7 +11,7 @@ from dataengine.core.identity import digest_of
 from dataengine.core.ports import JobResult
 from dataengine.data.exports import LETTER_SUFFIX
 from dataengine.testing.fake_jobs import FakeJobs
-from dataengine.testing.pictures import noisy_picture
+from dataengine.testing.images import noisy_image
 from dataengine.training.handler import TrainingFailed
 from dataengine.training.record_files import RecordFile
 from dataengine.training.specification import TrainingJob
@@ -47,7 +47,7 @@ async def test_choice_form_asks_for_the_letter(tmp_path: Path) -> None:
 
 
 async def test_replay_is_mixed_in(tmp_path: Path) -> None:
-    (tmp_path / "base.png").write_bytes(noisy_picture(1))
+    (tmp_path / "base.png").write_bytes(noisy_image(1))
     turns = [{"from": "human", "value": "<image>\nWhat is it?"}, {"from": "gpt", "value": "a dog"}]
     (tmp_path / "replay.jsonl").write_text(json.dumps({"image": "base.png", "conversations": turns}) + "\n")
     harness = Harness(tmp_path, {"replay": {"data": str(tmp_path / "replay.jsonl"), "ratio": 0.5}})
@@ -66,7 +66,7 @@ async def test_replay_is_mixed_in(tmp_path: Path) -> None:
     ],
 )
 async def test_a_broken_replay_file_is_named_with_its_line(tmp_path: Path, line: str, said: str) -> None:
-    (tmp_path / "here.png").write_bytes(noisy_picture(1))
+    (tmp_path / "here.png").write_bytes(noisy_image(1))
     (tmp_path / "replay.jsonl").write_text(line + "\n")
     harness = Harness(tmp_path, {"replay": {"data": str(tmp_path / "replay.jsonl")}})
     with pytest.raises(InputError, match=said):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from dataengine.core.errors import InputError
 from dataengine.core.samples import Lineage, Sample
 from dataengine.data.exports import LETTER_SUFFIX
-from dataengine.testing.pictures import noisy_picture
+from dataengine.testing.images import noisy_image
 from dataengine.training.record_files import RecordFile, count_records, write_records
 from dataengine.training.records import TrainingRecord, has_form, permuted, read_records, turns_in
 
@@ -31,12 +31,12 @@ def sample(options: tuple[str, ...] = ("red", "blue", "green", "white"), letter:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "coco").mkdir()
-    (tmp_path / "coco" / "1.png").write_bytes(noisy_picture(1))
+    (tmp_path / "coco" / "1.png").write_bytes(noisy_image(1))
     return tmp_path
 
 
-def read(path: Path, pictures: Path | None = None) -> list[TrainingRecord]:
-    return list(read_records(path, turns_in("direct", 0), pictures))
+def read(path: Path, images: Path | None = None) -> list[TrainingRecord]:
+    return list(read_records(path, turns_in("direct", 0), images))
 
 
 ROWS = [{"id": "1", "image": "coco/1.png", "conversations": SAID}, {"id": "2", "conversations": TEXT}]
@@ -52,11 +52,11 @@ def test_a_json_list_reads_as_json_lines_do(folder: Path, indent: int | None) ->
     assert read(listed) == read(lines) == [seen, blind]
 
 
-def test_pictures_may_lie_in_another_folder(folder: Path) -> None:
+def test_images_may_lie_in_another_folder(folder: Path) -> None:
     (folder / "elsewhere").mkdir()
     path = folder / "elsewhere" / "mix.json"
     path.write_text(json.dumps(ROWS))
-    assert read(path, folder)[0].picture == folder / "coco" / "1.png"
+    assert read(path, folder)[0].image == folder / "coco" / "1.png"
     with pytest.raises(InputError, match=r"entry 1: the picture .*1\.png is missing.*pictures"):
         read(path)
 

@@ -80,7 +80,7 @@ def test_weights_that_are_not_there_are_named(lesson: SmallJob, tmp_path: Path) 
         TrainingParcels(MemoryStore()).pack(type(spec)(spec.name, document, spec.folder), "own", "shared")
 
 
-def test_a_picture_that_is_gone_is_named(lesson: SmallJob, tmp_path: Path) -> None:
+def test_an_image_that_is_gone_is_named(lesson: SmallJob, tmp_path: Path) -> None:
     spec = lesson.spec("gone")
     records = tmp_path / "records.jsonl"
     records.write_text(json.dumps({"picture": str(tmp_path / "gone.png"), "turns": [["q", "a"]]}) + "\n")
@@ -89,7 +89,7 @@ def test_a_picture_that_is_gone_is_named(lesson: SmallJob, tmp_path: Path) -> No
         TrainingParcels(MemoryStore()).pack(type(spec)(spec.name, document, spec.folder), "own", "shared")
 
 
-def test_a_record_without_a_picture_travels_too(lesson: SmallJob, tmp_path: Path) -> None:
+def test_a_record_without_an_image_travels_too(lesson: SmallJob, tmp_path: Path) -> None:
     spec, store = lesson.spec("text"), MemoryStore()
     records = tmp_path / "records.jsonl"
     records.write_text(json.dumps({"picture": None, "turns": [["q", "a"]]}) + "\n")

@@ -33,7 +33,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[TrainingRecord]:
     made = []
     for i, (name, color) in enumerate([("red", (220, 0, 0)), ("green", (0, 200, 0)), ("blue", (0, 0, 220))] * 5):
         path = folder / f"{i}.png"
-        path.write_bytes(micro_student.picture(color))
+        path.write_bytes(micro_student.image(color))
         made.append(TrainingRecord(path, (("what color is the thing?", name),) * (1 + i % 2)))
     return made
 

@@ -44,14 +44,14 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mix(tmp_path_factory: pytest.TempPathFactory) -> Mix:
-    """Two data sets with pictures, one without; each in a file."""
+    """Two data sets with images, one without; each in a file."""
     folder = tmp_path_factory.mktemp("sets")
     made: dict[str, list[TrainingRecord]] = {"text": [TrainingRecord(None, (("what is it?", "blue"),))] * 3}
     for name, color in (("red", (220, 0, 0)), ("green", (0, 200, 0))):
         made[name] = []
         for number in range(5):
             path = folder / f"{name}-{number}.png"
-            path.write_bytes(micro_student.picture(color))
+            path.write_bytes(micro_student.image(color))
             made[name].append(TrainingRecord(path, (("what color is the thing?", name),) * (1 + number % 2)))
     for name, records in made.items():
         write_records(records, folder / f"{name}.jsonl")
@@ -120,7 +120,7 @@ def test_records_that_are_read_for_each_batch_are_those_that_are_held(base: Path
     read = Reader(family, tokenizer, RECIPE, tower, held_bytes=0).lessons(mix.records)
     assert isinstance(held, PreparedLessons) and isinstance(read, ReadLessons)
     assert (held.seen, read.seen) == (True, False)
-    assert list(held.pictured) == list(read.pictured) == [True] * 10 + [False] * 3
+    assert list(held.with_image) == list(read.with_image) == [True] * 10 + [False] * 3
     assert all(0 < length <= RECIPE.max_length for length in read.lengths)
     for indices in ([0, 7, 12], [11, 12], [3]):
         one, other = held.batch(indices, 0), read.batch(indices, 0)
@@ -130,7 +130,7 @@ def test_records_that_are_read_for_each_batch_are_those_that_are_held(base: Path
         assert torch.allclose(one["pictures"], looked_at, atol=1e-6)
 
 
-def test_a_picture_that_is_broken_is_named_when_it_is_read(base: Path, tmp_path: Path) -> None:
+def test_an_image_that_is_broken_is_named_when_it_is_read(base: Path, tmp_path: Path) -> None:
     torn = tmp_path / "torn.png"
     torn.write_bytes(b"no picture")
     family, tokenizer = TinyLlava(), TinyLlava().load_tokenizer(base)
@@ -217,20 +217,20 @@ def test_a_mix_travels_to_a_machine_that_shares_only_the_store(base: Path, mix: 
         arrived = RecordFile(Path(there["records"]))
         assert [record.turns for record in arrived] == [record.turns for record in mine.records]
         for one, other in zip(mine.records, arrived, strict=True):
-            assert (one.picture is None) == (other.picture is None)
-            if one.picture and other.picture:
-                assert other.picture.is_relative_to(machine)
-                assert other.picture.read_bytes() == one.picture.read_bytes()
+            assert (one.image is None) == (other.image is None)
+            if one.image and other.image:
+                assert other.image.is_relative_to(machine)
+                assert other.image.read_bytes() == one.image.read_bytes()
 
 
-def test_pictures_that_the_other_machine_has_are_not_packed(base: Path, mix: Mix, tmp_path: Path) -> None:
+def test_images_that_the_other_machine_has_are_not_packed(base: Path, mix: Mix, tmp_path: Path) -> None:
     store, spec = DirectoryStore(tmp_path / "store"), specification(base, mix, tmp_path / "job")
-    picture = mix.sets[0].records[0].picture
-    assert picture is not None
-    ref = TrainingParcels(store).pack(spec, "own", "shared", present=[picture.parent])
+    image = mix.sets[0].records[0].image
+    assert image is not None
+    ref = TrainingParcels(store).pack(spec, "own", "shared", present=[image.parent])
     opened = json.loads(open_parcel(store, store.get(ref), tmp_path / "machine"))
     arrived = RecordFile(Path(opened["mix"]["sets"][0]["records"]))
-    assert arrived[0].picture == picture
+    assert arrived[0].image == image
     assert not list((tmp_path / "machine").rglob("*.png"))
 
 

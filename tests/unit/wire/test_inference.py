@@ -24,7 +24,7 @@ ASK = AskStudent("q1", b"\x00\xff\x00picture\x00", "Ist der Käfer rot?", Answer
 
 
 @pytest.mark.parametrize(
-    "ask", [ASK, replace(ASK, mode=AnswerMode.LETTER), replace(ASK, choices=(), picture=b"", mode=AnswerMode.FREE_FORM)]
+    "ask", [ASK, replace(ASK, mode=AnswerMode.LETTER), replace(ASK, choices=(), image=b"", mode=AnswerMode.FREE_FORM)]
 )
 def test_a_question_comes_through(ask: AskStudent) -> None:
     inputs = encode_ask(ask, CHECKPOINT)

@@ -12,7 +12,7 @@ from PIL import Image
 Answers = dict[str, str]
 
 
-def picture(color: int = 40) -> bytes:
+def png(color: int = 40) -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (8, 6), (color, 90, 200)).save(buffer, "JPEG")
     return buffer.getvalue()
@@ -25,7 +25,7 @@ def put(path: Path, content: bytes | str) -> Path:
 
 
 def seed_bench(folder: Path) -> Answers:
-    """Four questions about two pictures, two types, one video question; right answers A B C D."""
+    """Four questions about two images, two types, one video question; right answers A B C D."""
     rows = [
         {
             "answer": letter,
@@ -45,7 +45,7 @@ def seed_bench(folder: Path) -> Answers:
     names = {"Scene Understanding": 1, "Instances Counting": 5, "Action Recognition": 10}
     put(folder / "SEED-Bench.json", json.dumps({"questions": [*rows, video], "question_type": names}))
     for i in range(2):
-        put(folder / "SEED-Bench-image" / f"pic_{i}", picture(i))
+        put(folder / "SEED-Bench-image" / f"pic_{i}", png(i))
     return {str(row["question_id"]): str(row["answer"]) for row in rows}
 
 
@@ -57,7 +57,7 @@ def mmbench(folder: Path, name: str = "mmbench_dev_20230712.tsv") -> Answers:
         (3, ["yes", "no"], 0, "ocr"),
         (8, ["a cat", "a\ndog", "a bus", "rain"], 3, "scene"),
     ):
-        image = base64.b64encode(picture(20 * index)).decode()
+        image = base64.b64encode(png(20 * index)).decode()
         for turn in range(len(options)):
             rotated = [options[(i - turn) % len(options)] for i in range(len(options))]
             letter = "ABCD"[(right + turn) % len(options)]
@@ -79,10 +79,10 @@ def mmbench(folder: Path, name: str = "mmbench_dev_20230712.tsv") -> Answers:
 
 
 def mme(folder: Path, tasks: Sequence[str] = ("existence", "OCR", "code_reasoning")) -> dict[str, list[str]]:
-    """Two pictures per task; the second task lies in subfolders. Official lines without the prediction, by task."""
+    """Two images per task; the second task lies in subfolders. Official lines without the prediction, by task."""
     lines: dict[str, list[str]] = {}
     for task in tasks:
-        pictures, texts = (
+        images, texts = (
             (folder / task / "images", folder / task / "questions_answers_YN")
             if task == "OCR"
             else (folder / task,) * 2
@@ -93,7 +93,7 @@ def mme(folder: Path, tasks: Sequence[str] = ("existence", "OCR", "code_reasonin
                 (f"Is there a {thing} in {number}? Please answer yes or no.", answer)
                 for thing, answer in (("dog", "Yes"), ("cat", "No"))
             ]
-            put(pictures / f"000{number}.png", picture(number))
+            put(images / f"000{number}.png", png(number))
             put(texts / f"000{number}.txt", "".join(f"{question}\t{answer}\n" for question, answer in rows))
             lines[task] += [f"000{number}.png\t{question}\t{answer}" for question, answer in rows]
     return lines
@@ -112,8 +112,8 @@ def gqa(folder: Path) -> Answers:
         for name, (answer, structural) in rows.items()
     }
     put(folder / "testdev_balanced_questions.json", json.dumps(content))
-    put(folder / "images" / "n1.jpg", picture())
-    put(folder / "images" / "2.jpg", picture())
+    put(folder / "images" / "n1.jpg", png())
+    put(folder / "images" / "2.jpg", png())
     return {name: answer for name, (answer, _) in rows.items()}
 
 
@@ -122,7 +122,7 @@ def human_answers(*texts: str) -> list[dict[str, Any]]:
 
 
 def vqa(folder: Path, prefix: str = "v2_", split: str = "val2014", kind: str = "what") -> Answers:
-    """Three questions about two pictures; the best answers score 1, 1 and 0.9."""
+    """Three questions about two images; the best answers score 1, 1 and 0.9."""
     golds = {"501": ["yes"] * 10, "502": ["2"] * 4 + ["two"] * 3 + ["3"] * 3, "601": ["red"] * 3 + list("abcdefg")}
     questions = [{"image_id": int(n) // 100, "question": f"Question {n}?", "question_id": int(n)} for n in golds]
     annotations = [
@@ -139,8 +139,8 @@ def vqa(folder: Path, prefix: str = "v2_", split: str = "val2014", kind: str = "
     put(folder / f"{prefix}OpenEnded_mscoco_{split}_questions.json", json.dumps({"questions": questions}))
     if "test" not in split:
         put(folder / f"{prefix}mscoco_{split}_annotations.json", json.dumps({"annotations": annotations}))
-    put(folder / split / f"COCO_{split}_000000000005.jpg", picture())
-    put(folder / split / f"COCO_{split}_000000000006.jpg", picture())
+    put(folder / split / f"COCO_{split}_000000000005.jpg", png())
+    put(folder / split / f"COCO_{split}_000000000006.jpg", png())
     return {n: texts[0] for n, texts in golds.items()}
 
 
@@ -154,7 +154,7 @@ def scienceqa(folder: Path) -> Answers:
     }  # fmt: skip
     put(folder / "problems.json", json.dumps(problems))
     put(folder / "pid_splits.json", json.dumps({"train": ["13"], "test": ["11", "12"]}))
-    put(folder / "images" / "test" / "11" / "image.png", picture())
+    put(folder / "images" / "test" / "11" / "image.png", png())
     return {"11": "B", "12": "C"}
 
 
@@ -168,7 +168,7 @@ def vizwiz(folder: Path, name: str = "val.json") -> Answers:
         rows = [{"image": row["image"], "question": row["question"]} for row in rows]
     put(folder / name, json.dumps(rows))
     for row in rows:
-        put(folder / "val" / str(row["image"]), picture())
+        put(folder / "val" / str(row["image"]), png())
     return {str(row["image"]): "chair" for row in rows}
 
 
@@ -180,7 +180,7 @@ def vsr(folder: Path) -> Answers:
     ]  # fmt: skip
     put(folder / "test.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     for row in rows:
-        put(folder / "images" / str(row["image"]), picture())
+        put(folder / "images" / str(row["image"]), png())
     return {"0": "false", "1": "true"}
 
 
@@ -193,7 +193,7 @@ def aokvqa(folder: Path) -> Answers:
         for i in range(2)
     ]  # fmt: skip
     put(folder / "aokvqa_v1p0_val.json", json.dumps(rows))
-    put(folder / "val2017" / "000000000007.jpg", picture())
+    put(folder / "val2017" / "000000000007.jpg", png())
     return {"q0": "dog", "q1": "dog"}
 
 
@@ -205,5 +205,5 @@ def easy_vqa(folder: Path) -> Answers:
     ]
     put(folder / "test" / "questions.json", json.dumps(rows))
     for number in (0, 7):
-        put(folder / "test" / "images" / f"{number}.png", picture())
+        put(folder / "test" / "images" / f"{number}.png", png())
     return {"0": "red", "1": "no", "2": "circle"}

@@ -62,9 +62,9 @@ def test_a_tsv_with_crlf_is_read_as_if_with_lf_and_noted(tmp_path: Path) -> None
     assert check("mmbench", tmp_path) == ()
 
 
-def test_broken_base64_and_what_is_no_picture_are_found_by_line(tmp_path: Path) -> None:
+def test_broken_base64_and_what_is_no_image_are_found_by_line(tmp_path: Path) -> None:
     made.mmbench(tmp_path)
-    image, last = (base64.b64encode(made.picture(20 * index)) for index in (3, 8))
+    image, last = (base64.b64encode(made.png(20 * index)) for index in (3, 8))
     text = base64.b64encode(b"no picture, but text that is long enough to be taken for one, surely")
     change_bytes(tmp_path / MMBENCH, lambda data: data.replace(image, image[:50] + b"*" + image[51:], 1))
     change_bytes(tmp_path / MMBENCH, lambda data: text.join(data.rsplit(last, 1)))
@@ -74,7 +74,7 @@ def test_broken_base64_and_what_is_no_picture_are_found_by_line(tmp_path: Path) 
     assert "does not decode" in broken[1]
 
 
-def test_pictures_that_are_missing_or_cut_off_are_all_reported(tmp_path: Path) -> None:
+def test_images_that_are_missing_or_cut_off_are_all_reported(tmp_path: Path) -> None:
     made.seed_bench(tmp_path)
     (tmp_path / "SEED-Bench-image" / "pic_0").unlink()
     change_bytes(tmp_path / "SEED-Bench-image" / "pic_1", lambda data: data[: len(data) // 2])

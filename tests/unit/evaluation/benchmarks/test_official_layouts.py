@@ -1,4 +1,4 @@
-"""Every benchmark: its files are read, its pictures decode, and perfect predictions score the maximum."""
+"""Every benchmark: its files are read, its images decode, and perfect predictions score the maximum."""
 
 import json
 import random
@@ -104,12 +104,12 @@ def test_an_unanswered_question_is_reported_apart(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_every_picture_is_found_and_decodes(name: str, tmp_path: Path) -> None:
+def test_every_image_is_found_and_decodes(name: str, tmp_path: Path) -> None:
     WRITERS[name](tmp_path)
     benchmark = find_benchmark(name)
     findings = check_dataset(benchmark, benchmark.read(tmp_path), lambda done, of: None)
     assert findings.broken == ()
-    assert findings.pictures > 0
+    assert findings.images > 0
     assert sum(findings.types.values()) == findings.questions
 
 
@@ -159,7 +159,7 @@ def test_mmbench_reads_quoted_line_breaks_and_hints(tmp_path: Path) -> None:
     assert asked.startswith("Look closely.\nWhat is 8?\nA. a cat\nB. a\ndog\n")
 
 
-def test_mmbench_follows_a_row_that_names_another_rows_picture(tmp_path: Path) -> None:
+def test_mmbench_follows_a_row_that_names_another_rows_image(tmp_path: Path) -> None:
     made.mmbench(tmp_path)
     path = tmp_path / "mmbench_dev_20230712.tsv"
     lines = path.read_text().split("\n")
@@ -167,7 +167,7 @@ def test_mmbench_follows_a_row_that_names_another_rows_picture(tmp_path: Path) -
     cells[9] = "3"
     path.write_text("\n".join([*lines[:2], "\t".join(cells), *lines[3:]]))
     dataset = find_benchmark("mmbench").read(tmp_path)
-    assert dataset.read_picture("1000003") == dataset.read_picture("3") == made.picture(60)
+    assert dataset.read_image("1000003") == dataset.read_image("3") == made.png(60)
 
 
 def test_scienceqa_reports_the_image_subset(tmp_path: Path) -> None:

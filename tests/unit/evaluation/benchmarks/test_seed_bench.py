@@ -46,13 +46,13 @@ def test_image_questions_are_read_with_their_type_names_and_video_ones_left_out(
     assert "1 video questions" in dataset.notes[0]
 
 
-def test_pictures_are_found_with_and_without_an_ending(tmp_path: Path) -> None:
+def test_images_are_found_with_and_without_an_ending(tmp_path: Path) -> None:
     dataset = SEED.read(write(tmp_path, row(1)))
     (tmp_path / "SEED-Bench-image").mkdir()
     (tmp_path / "SEED-Bench-image" / "picture_1.jpg").write_bytes(b"jpeg")
-    assert dataset.read_picture("picture_1") == b"jpeg"
+    assert dataset.read_image("picture_1") == b"jpeg"
     with pytest.raises(InputError, match="picture_2 is missing"):
-        dataset.read_picture("picture_2")
+        dataset.read_image("picture_2")
 
 
 def test_the_letter_prompt_is_the_published_one(tmp_path: Path) -> None:

@@ -116,11 +116,11 @@ def test_llavas_mme_answers_are_told_apart_by_their_prompt(tmp_path: Path) -> No
     tasks = made.mme(tmp_path / "data", ("existence",))
     rows: list[dict[str, object]] = []
     for line in tasks["existence"]:
-        picture, question, answer = line.split("\t")
+        image, question, answer = line.split("\t")
         asked = (
             question.replace(" Please answer yes or no.", "") + "\nAnswer the question using a single word or phrase."
         )
-        rows.append({"question_id": f"existence/{picture}", "prompt": asked, "text": answer})
+        rows.append({"question_id": f"existence/{image}", "prompt": asked, "text": answer})
     assert scored("mme", tmp_path / "data", lines(tmp_path / "a.jsonl", rows)).score == 200.0
 
 
@@ -128,8 +128,8 @@ def test_lmms_evals_mme_log_is_read(tmp_path: Path) -> None:
     tasks = made.mme(tmp_path / "data", ("existence",))
     rows: list[dict[str, object]] = []
     for i, line in enumerate(tasks["existence"]):
-        picture, question, answer = line.split("\t")
-        doc = {"question_id": f"existence/{picture}", "question": question, "answer": answer, "category": "existence"}
+        image, question, answer = line.split("\t")
+        doc = {"question_id": f"existence/{image}", "question": question, "answer": answer, "category": "existence"}
         rows.append({"doc_id": i, "doc": doc, "target": answer, "filtered_resps": answer})
     assert scored("mme", tmp_path / "data", lines(tmp_path / "s.jsonl", rows)).score == 200.0
 
@@ -254,7 +254,7 @@ def test_a_row_that_repeats_another_question_is_refused(tmp_path: Path) -> None:
         scored("seed-bench", tmp_path, lines(tmp_path / "p.jsonl", rows))
 
 
-def test_a_picture_that_mme_asks_the_same_twice_is_answered_twice(tmp_path: Path) -> None:
+def test_an_image_that_mme_asks_the_same_twice_is_answered_twice(tmp_path: Path) -> None:
     made.mme(tmp_path / "data", ("existence",))
     text = "Is it? Please answer yes or no.\tYes\n" * 2
     made.put(tmp_path / "data" / "existence" / "0001.txt", text)

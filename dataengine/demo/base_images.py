@@ -1,4 +1,4 @@
-"""Base training's own pictures: drawn once into an untracked cache, in the tower's resolution."""
+"""Base training's own images: drawn once into an untracked cache, in the tower's resolution."""
 
 from __future__ import annotations
 
@@ -26,16 +26,14 @@ def _chunk(job: tuple[int, int, Path]) -> None:
     path = folder / f"{start:06d}.npy"
     if path.exists():
         return
-    pictures = [
-        draw(base_scene(seed, i)).resize((SIDE, SIDE), Image.Resampling.BOX) for i in range(start, start + CHUNK)
-    ]
+    images = [draw(base_scene(seed, i)).resize((SIDE, SIDE), Image.Resampling.BOX) for i in range(start, start + CHUNK)]
     partial = path.with_suffix(".part.npy")
-    np.save(partial, np.stack([np.asarray(p, dtype=np.uint8) for p in pictures]))
+    np.save(partial, np.stack([np.asarray(p, dtype=np.uint8) for p in images]))
     partial.rename(path)
 
 
-def base_pictures(seed: int, count: int, cache: Path, workers: int = 2) -> np.ndarray:
-    """(count, 96, 96, 3) uint8 pictures of scenes 0 to count - 1; draws what the cache lacks."""
+def base_images(seed: int, count: int, cache: Path, workers: int = 2) -> np.ndarray:
+    """(count, 96, 96, 3) uint8 images of scenes 0 to count - 1; draws what the cache lacks."""
     folder = cache / f"pictures-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     starts = range(0, count, CHUNK)
@@ -45,4 +43,4 @@ def base_pictures(seed: int, count: int, cache: Path, workers: int = 2) -> np.nd
 
 
 if __name__ == "__main__":
-    base_pictures(0, 30_000, Path(".cache/scenes"))
+    base_images(0, 30_000, Path(".cache/scenes"))

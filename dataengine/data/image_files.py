@@ -1,4 +1,4 @@
-"""Encoded pictures: reading them from a folder, making sure that they decode, and how alike two of them look."""
+"""Encoded images: reading them from a folder, making sure that they decode, and how alike two of them look."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SAME_LOOK_BITS = 4
 _TELLING_BITS = 16
 
 
-def read_picture(path: Path, where: str) -> bytes:
-    """The encoded bytes of a picture that decodes whole. Raises InputError that names `where` it was asked for."""
+def read_image(path: Path, where: str) -> bytes:
+    """The encoded bytes of an image that decodes whole. Raises InputError that names `where` it was asked for."""
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
@@ -31,10 +31,10 @@ def read_picture(path: Path, where: str) -> bytes:
 
 
 def decode(data: bytes, where: str) -> Image.Image:
-    """The picture in `data`, fully decoded. Raises InputError where it is corrupt or truncated."""
+    """The image in `data`, fully decoded. Raises InputError where it is corrupt or truncated."""
     try:
-        picture = Image.open(io.BytesIO(data))
-        picture.load()
+        image = Image.open(io.BytesIO(data))
+        image.load()
     except UnidentifiedImageError as error:
         raise InputError(
             "the picture does not decode: these bytes are of no known picture format",
@@ -44,11 +44,11 @@ def decode(data: bytes, where: str) -> Image.Image:
         raise InputError(
             f"the picture does not decode: {error}", where=where, todo="Fetch it again, or take its entry out"
         ) from error
-    return picture
+    return image
 
 
 def difference_hash(data: bytes, where: str = "") -> str:
-    """The 64-bit difference hash of a picture's pixels, 16 hexadecimal digits: 9 x 8 grey means, one bit for each
+    """The 64-bit difference hash of an image's pixels, 16 hexadecimal digits: 9 x 8 grey means, one bit for each
     neighbour to the right that is brighter. Small edits and re-encodings change few bits. (N. Krawetz, 2013.)"""
     grey = decode(data, where).convert("L").resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX)
     pixels = np.asarray(grey, dtype=np.int16)
@@ -59,7 +59,7 @@ def difference_hash(data: bytes, where: str = "") -> str:
 def looks_like_one_of(appearance: str, others: Iterable[str]) -> bool:
     """Whether a hash is within 4 bits of one of `others`, which is what re-encoding and scaling change.
 
-    A hash with fewer than 16 bits of one kind is of a nearly flat picture; such pictures resemble each other whatever
+    A hash with fewer than 16 bits of one kind is of a nearly flat image; such images resemble each other whatever
     they show, so that nothing is said of them.
     """
     value = int(appearance, 16)

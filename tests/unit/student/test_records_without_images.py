@@ -1,4 +1,4 @@
-"""LLaVA's mix holds dialogues without a picture: they are trained, in batches of their own."""
+"""LLaVA's mix holds dialogues without an image: they are trained, in batches of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thumbnails that travel inside the page. A picture that cannot be read becomes a placeholder, never a crash."""
+"""Thumbnails that travel inside the page. An image that cannot be read becomes a placeholder, never a crash."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Callable
 
 from PIL import Image, UnidentifiedImageError
 
-ReadPicture = Callable[[str, str], bytes | None]
-"""The encoded bytes of the picture `path` of `diagnose`, `report` or `pool`; None if it is not to be had."""
+ReadImage = Callable[[str, str], bytes | None]
+"""The encoded bytes of the image `path` of `diagnose`, `report` or `pool`; None if it is not to be had."""
 
 DIAGNOSE, POOL = "diagnose", "pool"
 
 
 class Thumbnails:
-    """Pictures as `data:` URIs, each made once, `side` pixels at most on the longer side."""
+    """Images as `data:` URIs, each made once, `side` pixels at most on the longer side."""
 
-    def __init__(self, read: ReadPicture, side: int = 220, quality: int = 78) -> None:
+    def __init__(self, read: ReadImage, side: int = 220, quality: int = 78) -> None:
         self._read = read
         self._side = side
         self._quality = quality
         self._made: dict[tuple[str, str], str] = {}
 
     def of(self, where: str, path: str) -> str:
-        """The thumbnail of a picture, or "" if there is none to show."""
+        """The thumbnail of an image, or "" if there is none to show."""
         if (where, path) not in self._made:
             data = self._read(where, path)
             self._made[where, path] = "" if data is None else self._small(data)
@@ -34,10 +34,10 @@ class Thumbnails:
         try:
             encoded = Image.open(io.BytesIO(data))
             encoded.draft("RGB", (2 * self._side, 2 * self._side))
-            picture = encoded.convert("RGB")
-            picture.thumbnail((self._side, self._side))
+            image = encoded.convert("RGB")
+            image.thumbnail((self._side, self._side))
         except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
             return ""
         out = io.BytesIO()
-        picture.save(out, "JPEG", quality=self._quality, optimize=True)
+        image.save(out, "JPEG", quality=self._quality, optimize=True)
         return "data:image/jpeg;base64," + base64.b64encode(out.getvalue()).decode("ascii")

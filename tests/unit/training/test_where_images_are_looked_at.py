@@ -26,7 +26,7 @@ RECIPE = Recipe(rank=2, batch_size=2, max_steps=2, precision="fp32")
 
 @dataclass(frozen=True)
 class Look:
-    pictures: int
+    images: int
     pixels_on: str
     tower_on: str
     gradients: bool
@@ -53,7 +53,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def records(tmp_path: Path) -> list[TrainingRecord]:
     made = []
     for name, color in (("red", (220, 0, 0)), ("green", (0, 200, 0)), ("blue", (0, 0, 220))):
-        (tmp_path / f"{name}.png").write_bytes(micro_student.picture(color))
+        (tmp_path / f"{name}.png").write_bytes(micro_student.image(color))
         made.append(TrainingRecord(tmp_path / f"{name}.png", (("what color is the thing?", name),)))
     return made
 
@@ -62,17 +62,15 @@ def lessons(family: TinyLlava, base: Path, records: Sequence[TrainingRecord], on
     return Reader(family, family.load_tokenizer(base), RECIPE, family.load_model(base), on).lessons(records)
 
 
-def test_on_a_cpu_every_picture_is_looked_at_once_before_the_training(
-    base: Path, records: list[TrainingRecord]
-) -> None:
+def test_on_a_cpu_every_image_is_looked_at_once_before_the_training(base: Path, records: list[TrainingRecord]) -> None:
     family = Watched()
     held = lessons(family, base, [*records, *records])
     assert held.seen
-    assert [look.pictures for look in family.looks] == [1, 3]  # a blank one for its shape
+    assert [look.images for look in family.looks] == [1, 3]  # a blank one for its shape
     assert not any(look.gradients for look in family.looks)
 
 
-def test_for_another_device_pictures_stay_pixels_and_the_cpu_looks_at_none(
+def test_for_another_device_images_stay_pixels_and_the_cpu_looks_at_none(
     base: Path, records: list[TrainingRecord]
 ) -> None:
     family = Watched()
@@ -135,7 +133,7 @@ def test_looked_at_before_or_beside_the_training_the_loss_is_the_same(
 
 
 PIXELS = 3 * 96 * 96 * 4
-"""Bytes of one picture."""
+"""Bytes of one image."""
 
 
 @pytest.mark.parametrize("bound", [{"held_bytes": 3 * PIXELS}, {"held_records": 3}])

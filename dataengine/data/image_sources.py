@@ -1,4 +1,4 @@
-"""Picture sources by name. A new source is one file and one line here."""
+"""Image sources by name. A new source is one file and one line here."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dataengine.core.errors import ConfigurationError
-from dataengine.core.ports import PictureSource
+from dataengine.core.ports import ImageSource
 from dataengine.data.coco import Coco
 from dataengine.data.easy_vqa import EasyVqa
 from dataengine.data.genome_relations import RelatedVisualGenome
 from dataengine.data.visual_genome import VisualGenome
 
-PICTURE_SOURCES: Mapping[str, Callable[[Path], PictureSource]] = {
+IMAGE_SOURCES: Mapping[str, Callable[[Path], ImageSource]] = {
     "visual-genome": VisualGenome,
     "visual-genome-related": RelatedVisualGenome,
     "coco": Coco,
@@ -20,14 +20,14 @@ PICTURE_SOURCES: Mapping[str, Callable[[Path], PictureSource]] = {
 }
 
 
-def open_source(name: str, folder: Path) -> PictureSource:
+def open_source(name: str, folder: Path) -> ImageSource:
     """The source of that name over a folder. Raises ConfigurationError for an unknown name; its files are read, and
     found wrong, when they are first needed."""
-    opened = PICTURE_SOURCES.get(name)
+    opened = IMAGE_SOURCES.get(name)
     if opened is None:
         raise ConfigurationError(
             f"there is no picture source {name!r}",
             where="pictures.source",
-            todo=f"Use one of {', '.join(PICTURE_SOURCES)}",
+            todo=f"Use one of {', '.join(IMAGE_SOURCES)}",
         )
     return opened(folder)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from dataengine.core.errors import InputError
+from dataengine.images import open_image
 
 _HASH_SIDE = 8
 _SAME_LOOK_BITS = 4
@@ -26,31 +26,14 @@ def read_image(path: Path, where: str) -> bytes:
         ) from error
     except OSError as error:
         raise InputError(f"the picture {path} cannot be read: {error.strerror}", where=where) from error
-    decode(data, f"{where}: {path}" if where else str(path))
+    open_image(data, f"{where}: {path}" if where else str(path))
     return data
-
-
-def decode(data: bytes, where: str) -> Image.Image:
-    """The image in `data`, fully decoded. Raises InputError where it is corrupt or truncated."""
-    try:
-        image = Image.open(io.BytesIO(data))
-        image.load()
-    except UnidentifiedImageError as error:
-        raise InputError(
-            "the picture does not decode: these bytes are of no known picture format",
-            where=where, todo="Fetch it again, or take its entry out",
-        ) from error  # fmt: skip
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"the picture does not decode: {error}", where=where, todo="Fetch it again, or take its entry out"
-        ) from error
-    return image
 
 
 def difference_hash(data: bytes, where: str = "") -> str:
     """The 64-bit difference hash of an image's pixels, 16 hexadecimal digits: 9 x 8 grey means, one bit for each
     neighbour to the right that is brighter. Small edits and re-encodings change few bits. (N. Krawetz, 2013.)"""
-    grey = decode(data, where).convert("L").resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX)
+    grey = open_image(data, where).convert("L").resize((_HASH_SIDE + 1, _HASH_SIDE), Image.Resampling.BOX)
     pixels = np.asarray(grey, dtype=np.int16)
     bits = (pixels[:, 1:] > pixels[:, :-1]).flatten()
     return np.packbits(bits).tobytes().hex()

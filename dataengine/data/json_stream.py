@@ -156,7 +156,7 @@ def elements(path: Path, todo: str, resume_at: int | None = None, block: int = B
 
 
 def _begun(file: BinaryIO, path: Path, todo: str, resume_at: int | None) -> _Scan:
-    first = file.read(64).lstrip()[:1]
+    first = file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
     if first not in (b"[", b"{"):
         raise InputError("holds neither a list nor an object", where=str(path), todo=todo)
     file.seek(resume_at or 0)

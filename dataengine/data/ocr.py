@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.core.ports import ImageSource
-from dataengine.data.image_files import decode
+from dataengine.images import open_image
 
 LINES = "lines.jsonl"
 _SURE = 0.5
@@ -47,7 +47,7 @@ class RapidOcr:
         import numpy as np
 
         # the library wants blue first
-        pixels = np.asarray(decode(image, "OCR").convert("RGB"))[:, :, ::-1]
+        pixels = np.asarray(open_image(image, "OCR"))[:, :, ::-1]
         found = self._engine(np.ascontiguousarray(pixels))
         if found.txts is None:
             return []

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections import OrderedDict
 from collections.abc import Sequence
 
 import torch
-from PIL import Image
 from transformers import PreTrainedModel
 
+from dataengine.core.errors import InputError
+from dataengine.images import open_image
 from dataengine.inference.decoding import Prompt
 from dataengine.student.family import Family
 
 BATCH = 64
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises on bytes that are no image, or not a whole one."""
 
 
 class ImageFeatureCache:
@@ -49,9 +47,9 @@ class ImageFeatureCache:
                 self._kept.move_to_end(key)
                 continue
             try:
-                fresh.append((key, self._family.pixels(Image.open(io.BytesIO(image)))))
-            except UNREADABLE as error:
-                refused[image] = str(error) or type(error).__name__
+                fresh.append((key, self._family.pixels(open_image(image))))
+            except InputError as error:
+                refused[image] = error.what
         needed = {self.key(p) for p in images}
         for start in range(0, len(fresh), BATCH):
             part = fresh[start : start + BATCH]

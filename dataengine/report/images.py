@@ -6,7 +6,8 @@ import base64
 import io
 from collections.abc import Callable
 
-from PIL import Image, UnidentifiedImageError
+from dataengine.core.errors import InputError
+from dataengine.images import open_image
 
 ReadImage = Callable[[str, str], bytes | None]
 """The encoded bytes of the image `path` of `diagnose`, `report` or `pool`; None if it is not to be had."""
@@ -32,11 +33,9 @@ class Thumbnails:
 
     def _small(self, data: bytes) -> str:
         try:
-            encoded = Image.open(io.BytesIO(data))
-            encoded.draft("RGB", (2 * self._side, 2 * self._side))
-            image = encoded.convert("RGB")
+            image = open_image(data, draft=2 * self._side)
             image.thumbnail((self._side, self._side))
-        except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        except InputError:
             return ""
         out = io.BytesIO()
         image.save(out, "JPEG", quality=self._quality, optimize=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from PIL import Image
 from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
 
 from dataengine.core.errors import InputError
+from dataengine.images import open_image
 
 
 class ClipEmbedder:
@@ -31,15 +30,8 @@ class ClipEmbedder:
         """See `ImageEmbedder.embed`."""
         if not images:
             return []
-        decoded = [_decoded(data, f"picture {number} of the batch") for number, data in enumerate(images)]
+        decoded = [open_image(data, f"picture {number} of the batch") for number, data in enumerate(images)]
         pixels = self._processor(images=decoded, return_tensors="pt")["pixel_values"].to(self._device)
         with torch.inference_mode():
             points = self._model(pixel_values=pixels).image_embeds
         return torch.nn.functional.normalize(points, dim=-1).float().cpu().tolist()
-
-
-def _decoded(data: bytes, where: str) -> Image.Image:
-    try:
-        return Image.open(io.BytesIO(data)).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"the picture does not decode: {error}", where=where) from error

@@ -8,7 +8,7 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import InputError
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
-from dataengine.data.image_files import decode
+from dataengine.images import open_image
 
 
 class FakeStudent:
@@ -29,7 +29,7 @@ class FakeStudent:
     def _one(self, ask: AskStudent, checkpoint: ArtifactRef) -> Answer | NoAnswer:
         try:
             if ask.image:
-                decode(ask.image, ask.question_id)
+                open_image(ask.image, ask.question_id)
         except InputError as error:
             return NoAnswer(ask.question_id, str(error))
         text = self._says(ask)

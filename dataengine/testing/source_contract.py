@@ -6,7 +6,7 @@ import pytest
 
 from dataengine.core.errors import InputError
 from dataengine.core.ports import ImageSource
-from dataengine.data.image_files import decode
+from dataengine.images import open_image
 
 _LOOKED_AT = 20
 
@@ -31,7 +31,7 @@ class SourceContract:
     def test_an_image_decodes_and_has_the_size_that_is_told(self, source: ImageSource) -> None:
         """Boxes are in its pixels."""
         for image in source.images()[:_LOOKED_AT]:
-            assert decode(source.read(image.path), image.path).size == (image.width, image.height)
+            assert open_image(source.read(image.path), image.path).size == (image.width, image.height)
 
     def test_annotations_are_of_the_image_that_was_asked_for(self, source: ImageSource) -> None:
         """Phrases have words, and boxes run from top left to bottom right."""

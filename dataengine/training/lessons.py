@@ -22,6 +22,7 @@ from torch.utils.data import Dataset, Sampler
 from transformers import PreTrainedTokenizerBase
 
 from dataengine.core.errors import InputError
+from dataengine.images import open_image
 from dataengine.student.encoding import IGNORED, Encoded, encode, padded
 from dataengine.student.family import Family
 from dataengine.training.recipe import Recipe
@@ -36,8 +37,6 @@ READERS = min(8, os.cpu_count() or 1)
 """Threads that read a batch's images: decoding and scaling them is C code, which runs side by side."""
 CPU = torch.device("cpu")
 _CHARACTERS_PER_TOKEN = 4
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""What Pillow raises on files that are no image, or not a whole one."""
 
 
 class Lessons(Protocol):
@@ -218,10 +217,9 @@ def _all_pixels(family: Family, paths: Sequence[Path]) -> torch.Tensor:
 
 def _pixels(family: Family, path: Path) -> torch.Tensor:
     try:
-        with Image.open(path) as image:
-            return family.pixels(image)
-    except UNREADABLE as error:
-        raise InputError(f"a training picture cannot be read: {error}", where=str(path)) from error
+        return family.pixels(open_image(path))
+    except InputError as error:
+        raise InputError(f"a training picture cannot be read: {error.what}", where=str(path)) from error
 
 
 class LengthGroups(Sampler[int]):

@@ -11,20 +11,26 @@ from pathlib import Path
 from typing import Any, overload
 
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import derived_seed, digest_of
 from dataengine.core.ports import ImageSource
 from dataengine.core.samples import LETTERS, Sample
+from dataengine.core.text import defused, plain
 from dataengine.data.exports import training_turns
 from dataengine.data.json_stream import elements
 from dataengine.runtime.training_sections import MixForm, TrainingSection
+from dataengine.training.record_images import ImageFolder, image_named
 from dataengine.wire.samples import read_sample
 
 Turns = list[tuple[str, str]]
 _IMAGE_PLACE = "<image>"
+_PARQUET_ROWS = 1_000
+UTF8, UTF16_LE, UTF16_BE = b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"
+"""Byte order marks."""
 _TODO = "Give the file as it was published: JSON Lines, or one JSON list of records"
-_IMAGES = "Get the picture, or say with `pictures` which folder its path is relative to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,7 @@ def read_records(
 
     Raises InputError that names the line (the entry of a list) and says what to do.
     """
-    folder = images or path.parent
+    folder = ImageFolder(images or path.parent)
     for where, data in _pieces(path):
         yield _record(data, folder, where, turns_of)
 
@@ -143,8 +149,15 @@ def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
     """Every record's bytes, and where it stands."""
     try:
         with path.open("rb") as file:
-            listed = file.read(64).lstrip()[:1] == b"["
-            file.seek(0)
+            head = file.read(64)
+            if head.startswith(b"PAR1"):
+                yield from _parquet_rows(path)
+                return
+            if head[:2] in (UTF16_LE, UTF16_BE):
+                raise InputError("is UTF-16", where=str(path), todo="Save it as UTF-8")
+            start = len(UTF8) if head.startswith(UTF8) else 0
+            listed = head[start:].lstrip()[:1] == b"["
+            file.seek(start)
             if not listed:
                 yield from ((f"{path}, line {number}", line) for number, line in enumerate(file, 1) if line.strip())
     except FileNotFoundError as error:
@@ -156,23 +169,43 @@ def _pieces(path: Path) -> Iterator[tuple[str, bytes]]:
             yield f"{path}, entry {number}", element.data
 
 
-def _record(data: bytes, folder: Path, where: str, turns_of: Callable[[Sample], Turns]) -> TrainingRecord:
+def _has_image_mark(question: str) -> bool:
+    """Whether the first question has the image's place where LLaVA puts it; within a text it is text (a tag of SVG)."""
+    asked = question.strip()
+    return asked.startswith(_IMAGE_PLACE) or asked.endswith(_IMAGE_PLACE)
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The rows of our own Parquet export, each as JSON."""
+    try:
+        batches = pq.ParquetFile(path).iter_batches(_PARQUET_ROWS)
+        for number, row in enumerate((row for batch in batches for row in batch.to_pylist()), 1):
+            lineage = row.get("lineage")
+            whole = {**row, "lineage": orjson.loads(lineage)} if isinstance(lineage, str) else row
+            yield f"{path}, row {number}", orjson.dumps(whole, default=str)
+    except (pa.ArrowException, orjson.JSONDecodeError) as error:
+        raise InputError(f"is torn: {plain(error, longest=200, one_line=True)}", where=str(path)) from error
+
+
+def _record(data: bytes, folder: ImageFolder, where: str, turns_of: Callable[[Sample], Turns]) -> TrainingRecord:
     try:
         record = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise InputError(f"is not JSON: {error}", where=where, todo=_TODO) from error
-    if isinstance(record, dict) and "conversations" in record and "image" not in record:
-        return TrainingRecord(None, tuple(_dialogue(record, where)))
-    if not isinstance(record, dict) or not isinstance(record.get("image"), str):
+    if not isinstance(record, dict):
         raise InputError("is no record with an `image`", where=where, todo=_TODO)
-    image = folder / record["image"]
-    if not image.is_file():
-        raise InputError(f"the picture {image} is missing", where=where, todo=_IMAGES)
-    turns = _dialogue(record, where) if "conversations" in record else turns_of(read_sample(record, where))
-    return TrainingRecord(image, tuple(turns))
+    name = image_named(record, where)
+    if "conversations" in record:
+        turns = _dialogue(record, where, with_image=name is not None)
+    elif name is None:
+        raise InputError("is no record with an `image`", where=where, todo=_TODO)
+    else:
+        turns = turns_of(read_sample({**record, "image": name}, where))
+    image = None if name is None else folder.file(name, where)
+    return TrainingRecord(image, tuple((defused(question), defused(answer)) for question, answer in turns))
 
 
-def _dialogue(record: dict[str, Any], where: str) -> Turns:
+def _dialogue(record: dict[str, Any], where: str, with_image: bool) -> Turns:
     """LLaVA's conversations: human and gpt take turns; the image's place in the first question is left out.
 
     What gpt says before the first question, and a last question without an answer, teach nothing and are left out, as
@@ -187,5 +220,8 @@ def _dialogue(record: dict[str, Any], where: str) -> Turns:
     turns = turns[:-1] if turns and turns[-1][0] == "human" else turns
     if not turns or [who for who, _ in turns] != ["human", "gpt"] * (len(turns) // 2):
         raise InputError("human and gpt do not take turns in `conversations`", where=where, todo="Mend the record")
+    if not with_image and _has_image_mark(turns[0][1]):
+        what = f"says {_IMAGE_PLACE} and names no image"
+        raise InputError(what, where=where, todo="Name its image under `image`, or take the mark out")
     texts = [text.replace(_IMAGE_PLACE, "").strip() for _, text in turns]
     return list(zip(texts[0::2], texts[1::2], strict=True))

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dataengine.core.errors import InputError
-from dataengine.data.image_files import decode
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset
+from dataengine.images import open_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def check_dataset(benchmark: Benchmark, dataset: Dataset, progress: Callable[[in
     broken = []
     for done, name in enumerate(names, 1):
         try:
-            decode(dataset.read_image(name), dataset.read_image.place(name))
+            open_image(dataset.read_image(name), dataset.read_image.place(name))
         except InputError as error:
             broken.append(str(error))
         progress(done, len(names))

@@ -95,7 +95,7 @@ def test_check_counts_and_fails_on_a_broken_image(tmp_path: Path) -> None:
     broken = dataengine("check", "seed", "--data", tmp_path, "--json")
     assert broken.exit_code == 1
     assert len(json.loads(broken.stdout)["broken"]) == 1
-    assert "pic_1: the picture does not decode" in broken.stderr
+    assert "pic_1: the image does not decode" in broken.stderr
 
 
 def test_compare_shows_the_paired_test_and_the_flips(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from dataengine.core.errors import InputError
 from dataengine.core.samples import Lineage, Sample
-from dataengine.data.exports import LETTER_SUFFIX
+from dataengine.data.exports import FORMATS, LETTER_SUFFIX, Format, export_samples, training_turns
 from dataengine.testing.images import noisy_image
 from dataengine.training.record_files import RecordFile, count_records, write_records
 from dataengine.training.records import TrainingRecord, has_form, permuted, read_records, turns_in
@@ -158,3 +159,102 @@ def test_records_that_break_off_leave_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         write_records(broken(), tmp_path / "records.jsonl")
     assert not (tmp_path / "records.jsonl").exists()
+
+
+@pytest.fixture
+def private(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("private") / "id_rsa"
+    file.write_text("secret")
+    return file
+
+
+@pytest.mark.parametrize("kind", ["absolute", "climbing", "link", "linked folder", "tricky"])
+def test_an_images_name_reaches_nothing_outside_the_datas_folder(folder: Path, private: Path, kind: str) -> None:
+    (folder / "link").symlink_to(private)
+    (folder / "linked").symlink_to(private.parent)
+    names = {
+        "absolute": str(private),
+        "climbing": "../" * 20 + str(private).lstrip("/"),
+        "link": "link",
+        "linked folder": "linked/id_rsa",
+        "tricky": "coco/\x00../id_rsa",
+    }
+    path = folder / "mix.json"
+    path.write_text(json.dumps([*ROWS, {"image": names[kind], "conversations": SAID}]))
+    with pytest.raises(
+        InputError, match=r"entry 3: the image.*(lies outside|has an empty part|control character)"
+    ) as caught:
+        read(path)
+    assert "DATAENGINE_DATA_ROOTS" in caught.value.todo
+
+
+def test_folders_that_the_process_is_told_may_be_reached(
+    folder: Path, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "linked").symlink_to(private.parent)
+    (private.parent / "1.png").write_bytes(noisy_image(1))
+    path = folder / "mix.json"
+    path.write_text(
+        json.dumps([{"image": name, "conversations": SAID} for name in ("linked/1.png", str(private.parent / "1.png"))])
+    )
+    monkeypatch.setenv("DATAENGINE_DATA_ROOTS", str(private.parent))
+    assert len(read(path)) == 2
+
+
+def test_images_in_a_list_of_one_are_read(folder: Path) -> None:
+    path = folder / "mix.json"
+    rows: list[dict[str, Any]] = [{"images": ["coco/1.png"]}, {"image": ["coco/1.png"]}, {"image": "coco/1.png"}]
+    path.write_text(json.dumps([{**row, "conversations": SAID} for row in rows]))
+    assert [record.image for record in read(path)] == [folder / "coco/1.png"] * 3
+
+
+@pytest.mark.parametrize("none", [{}, {"image": None}, {"image": ""}, {"images": []}])
+def test_a_record_that_gives_no_image_and_wants_none_has_none(folder: Path, none: dict[str, Any]) -> None:
+    path = folder / "mix.json"
+    path.write_text(json.dumps([{**none, "conversations": TEXT}]))
+    assert read(path)[0].image is None
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"conversations": SAID}, "says <image> and names no image"),
+        ({"image": None, "conversations": SAID}, "says <image> and names no image"),
+        ({"img_path": "coco/1.png", "conversations": TEXT}, "names its image under `img_path`, which is not read"),
+        ({"images": ["coco/1.png", "2.png"], "conversations": SAID}, "names 2 images, and a record has one or none"),
+    ],
+)
+def test_a_record_that_would_train_blind_is_refused(folder: Path, row: dict[str, Any], said: str) -> None:
+    path = folder / "mix.json"
+    path.write_text(json.dumps([row]))
+    with pytest.raises(InputError, match=said):
+        read(path)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_byte_order_mark_costs_nothing_and_utf16_is_said_in_a_line(folder: Path, listed: bool) -> None:
+    path = folder / "mix.json"
+    text = json.dumps(ROWS) if listed else "\n".join(map(json.dumps, ROWS))
+    path.write_text(text, encoding="utf-8-sig")
+    assert len(read(path)) == 2
+    path.write_text(text, encoding="utf-16")
+    with pytest.raises(InputError, match=r"mix\.json: is UTF-16. Save it as UTF-8"):
+        read(path)
+
+
+def test_special_tokens_and_zero_bytes_in_a_record_are_text(folder: Path) -> None:
+    path = folder / "mix.json"
+    said = [{"from": "human", "value": "<image>\nWhat\u0000 is </s> it?"}, {"from": "gpt", "value": "a <|im_end|> dog"}]
+    path.write_text(json.dumps([{"image": "coco/1.png", "conversations": said}]))
+    assert read(path)[0].turns == (("What  is < /s> it?", "a < |im_end|> dog"),)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_that_is_exported_is_read_back_with_its_images(folder: Path, kind: Format) -> None:
+    given = [replace(sample(), image="coco/1.png"), replace(sample(()), image="coco/1.png", choice_answer="")]
+    data = export_samples(given, kind, folder / "out", title="t", provenance="p")[0]
+    turns = turns_in("both" if kind in ("seed", "parquet") else "direct", 0)
+    records = list(read_records(data, turns, folder))
+    assert all(record.image == folder / "coco/1.png" for record in records)
+    wanted = [turn for one in given for turn in training_turns(one, "both")]
+    assert [turn for record in records for turn in record.turns] == wanted

@@ -28,6 +28,7 @@ from dataengine.data.image_sources import open_source
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import Evaluator
 from dataengine.generation.handler import Generator
+from dataengine.generation.settings import generator_settings
 from dataengine.hosting.backends import child_jobs, open_teacher
 from dataengine.hosting.teachers import OpenTeachers
 from dataengine.inference.in_process import AnswersQuestions, InprocessStudent
@@ -88,7 +89,7 @@ class Home:
 
 
 async def turn(
-    run: RunFile, home: Path, progress: Progress, *, replicas: int = 2, threads: int | None = None
+    run: RunFile, home: Path, progress: Progress, *, replicas: int = 8, threads: int | None = None
 ) -> Outcome:
     """Turn the loop of `run` until it rests or an event is parked; a run that was begun before goes on.
 
@@ -162,7 +163,7 @@ def _workers(
     evaluator = Evaluator(store, student, find_benchmark, progress)
     analyzer = AnalyzerHandler(store, code_version())
     source_of = cache(open_source)
-    generator = Generator(store, teachers, source_of, progress)
+    generator = Generator(store, teachers, source_of, progress, generator_settings(), place.work / "replies")
     trainer = Trainer(store, jobs, source_of, progress, place.work)
     return [
         Worker("evaluator", bus, ledger, {"checkpoint-ready": evaluator.on_checkpoint_ready}),

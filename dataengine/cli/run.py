@@ -35,7 +35,7 @@ def run(
     run_file: RunFileArgument,
     check_only: Annotated[bool, typer.Option("--check", help="Look at everything, start nothing.")] = False,
     rounds: Annotated[int | None, typer.Option(min=1, help="Instead of the run file's.")] = None,
-    replicas: Annotated[int, typer.Option(min=1, help="Generation tasks worked on at once.")] = 2,
+    replicas: Annotated[int, typer.Option(min=1, help="Generation tasks worked on at once.")] = 8,
     home: HomeOption = Path(),
     as_json: JsonOption = False,
 ) -> None:

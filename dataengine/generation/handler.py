@@ -5,40 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache as cached
-from functools import lru_cache, partial
+from functools import partial
+from itertools import count
 from pathlib import Path
 from time import monotonic
 
 from dataengine.core.artifacts import ArtifactRef, RunKeys
-from dataengine.core.errors import ContractError, Rejected
+from dataengine.core.errors import Rejected
 from dataengine.core.events import DataReady, Event, GenerationDone, GenerationTask, WeaknessReport
-from dataengine.core.identity import canonical_json, derived_seed
-from dataengine.core.ports import ImageSource, Progress, Store, Teacher
+from dataengine.core.identity import canonical_json
+from dataengine.core.ports import Progress, Store, Teacher
 from dataengine.core.samples import Refusal, Sample
-from dataengine.data.ocr import KnownText, WithText
-from dataengine.generation.merging import counted, merged
-from dataengine.generation.part import Assignment, PartWork
-from dataengine.generation.planning import RoundRequest, budget_of, parts_of
-from dataengine.generation.pool import beside, pool_of
-from dataengine.generation.prompt_files import load_prompt
+from dataengine.generation.merging import Accepted, PartsIn, counted, merged, read_parts
+from dataengine.generation.part import Assignment, PartWork, TeacherLine, first_reasons
 from dataengine.generation.reply_cache import ReplyCache
+from dataengine.generation.request_slots import RequestSlots
+from dataengine.generation.round_facts import Once, RoundFacts, RoundReader, SourceOf
+from dataengine.generation.round_plan import plan_round
 from dataengine.generation.settings import GeneratorSettings
 from dataengine.runtime.runfile import RunFile, TeacherSection
 from dataengine.runtime.worker import Handler
-from dataengine.wire.documents import (
-    AnalysisDoc,
-    BadCase,
-    DatasetDoc,
-    HeldOutDoc,
-    PartDoc,
-    PlanDoc,
-    decode_lines,
-)
-from dataengine.wire.samples import decode_refusals, decode_samples, encode_refusals, encode_samples
+from dataengine.wire.documents import DatasetDoc, PartDoc, PlanDoc
+from dataengine.wire.samples import encode_refusals, encode_samples
 
-SourceOf = Callable[[str, Path], ImageSource]
-_PLANS_KEPT, _ROUNDS_KEPT = 4, 16
+_ROUNDS_KEPT = 4
+_MADE_READY = 32
+"""Requests that are made ready while every slot is taken."""
 
 
 class Generator:
@@ -50,21 +42,24 @@ class Generator:
         teacher_of: Callable[[TeacherSection], Teacher],
         source_of: SourceOf,
         progress: Progress,
-        settings: GeneratorSettings | None = None,
+        settings: GeneratorSettings = GeneratorSettings(),
+        work: Path | None = None,
     ) -> None:
+        """`work` is a folder of this machine, for replies that a process which comes back to it need not ask for again;
+        without one, they are kept in the store only."""
         self._store = store
         self._teacher_of = teacher_of
-        # a source reads its files once; parts share it
-        self._source_of = cached(source_of)
-        self._text_of = cached(KnownText)
-        # what an artifact holds never changes; every part of a round looks at these
-        self._plan_of = lru_cache(_PLANS_KEPT)(partial(PlanDoc.load, store))
-        self._samples_of = lru_cache(_ROUNDS_KEPT)(self._read_samples)
+        self._rounds = RoundReader(store, source_of)
+        self._facts: Once[RoundFacts] = Once(_ROUNDS_KEPT)
         self._progress = progress
-        self._settings = settings or GeneratorSettings()
-        self._accepted: dict[tuple[str, int], dict[int, int]] = defaultdict(dict)
+        self._settings = settings
+        self._work = work
+        self._accepted: dict[tuple[str, int], Accepted] = defaultdict(Accepted)
+        self._parts_in: dict[tuple[str, int], PartsIn] = {}
+        self._hopeless: dict[tuple[str, int], Rejected] = {}
         self._caches: dict[str, ReplyCache] = {}
-        self._gates: dict[int, asyncio.Semaphore] = {}
+        self._slots: dict[int, tuple[RequestSlots, RequestSlots]] = {}
+        self._begun = count()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -79,13 +74,17 @@ class Generator:
         """Plan the round: one generation-task per part. Raises Rejected if there is nothing to plan with."""
         assert isinstance(event, WeaknessReport)
         number = event.round + 1
-        ref = await asyncio.to_thread(self._plan, event, RunKeys(event.run).round(number, "plan.json"), number)
-        plan = await asyncio.to_thread(self._plan_of, ref)
+        ref = await asyncio.to_thread(plan_round, self._store, self._rounds, event)
+        plan = await asyncio.to_thread(self._rounds.plan, ref)
         parts = len(plan.parts)
         return [GenerationTask(event.run, event.config, number, ref, part, parts) for part in range(parts)]
 
     async def on_generation_task(self, event: Event) -> Sequence[Event]:
-        """Generate and filter one part. Raises Retryable while the teacher is away; what it wrote before is kept."""
+        """Generate and filter one part. Raises Retryable while the teacher is away; what it wrote before is kept.
+
+        Raises Rejected, and says why, where the part's first requests were all refused and nothing else of the round
+        was accepted here: there is no sense in asking on.
+        """
         assert isinstance(event, GenerationTask)
         key = RunKeys(event.run).part(event.round, event.part)
         done = await asyncio.to_thread(self._store.find, key)
@@ -103,136 +102,85 @@ class Generator:
         Raises Rejected if not one sample was accepted.
         """
         assert isinstance(event, GenerationDone)
-        keys = RunKeys(event.run)
-        parts = [await asyncio.to_thread(self._store.find, keys.part(event.round, n)) for n in range(event.parts)]
-        if not all(parts) or not await asyncio.to_thread(self._closes, event, keys):
+        keys, here = RunKeys(event.run), (event.run, event.round)
+        counting = self._parts_in.setdefault(here, PartsIn(self._store, keys, event.round, event.parts))
+        parts = await asyncio.to_thread(counting.all)
+        if parts is None or not await asyncio.to_thread(self._closes, event, keys):
             return []
-        plan = await asyncio.to_thread(self._plan_of, event.plan)
+        plan = await asyncio.to_thread(self._rounds.plan, event.plan)
         # each replica knows of its own parts only: that all are in is said here
         wanted = sum(plan.budget.values())
         self._progress.report(event.run, event.round, "generate", wanted, wanted)
-        ref = await asyncio.to_thread(self._merge, event, plan, [part for part in parts if part], keys)
+        ref = await asyncio.to_thread(self._merge, event, plan, parts, keys)
         return [DataReady(event.run, event.config, event.round, ref, plan.start_from)]
 
     def _closes(self, event: GenerationDone, keys: RunKeys) -> bool:
         key, mine = keys.round(event.round, "generation/closed-by.json"), canonical_json({"part": event.part})
         return self._store.get(self._store.claim(key, mine)) == mine
 
-    def _plan(self, event: WeaknessReport, key: str, number: int) -> ArtifactRef:
-        standing = self._store.find(key)
-        if standing is not None:
-            return standing
-        run = RunFile.load(self._store, event.config)
-        analysis = AnalysisDoc.load(self._store, event.analysis)
-        source = self._source(run)
-        used = (
-            {sample.image for sample in self._earlier(event.run, number)[1]} if run.images.exclude_used else frozenset()
-        )
-        pool = pool_of(run.images, source, used, run.seed)
-        budget = budget_of(analysis.weights, run.generation.budget_in(number))
-        cases = self._bad_cases(analysis)
-        by_type: dict[str, list[str]] = defaultdict(list)
-        for case in cases.values():
-            by_type[case.question_type].append(case.question_id)
-        request = RoundRequest(
-            budget=budget,
-            per_part=run.generation.per_part,
-            requests_per_sample=run.generation.max_requests_per_sample,
-            images=[image.image_id for image in pool],
-            bad_cases=by_type,
-            examples=run.analysis.examples,
-            seed=derived_seed("generation", run.seed, number),
-            beside=beside(run.images, pool, cases),
-        )
-        document = PlanDoc(
-            run=event.run,
-            round=number,
-            analysis=event.analysis,
-            start_from=event.start_from,
-            budget=budget,
-            parts=parts_of(request),
-        )
-        return self._store.claim(key, document.encode())
-
-    def _source(self, run: RunFile) -> ImageSource:
-        source = self._source_of(run.images.source, run.images.data)
-        folder = run.images.ocr
-        return source if folder is None else WithText(source, self._text_of(folder))
-
-    def _bad_cases(self, analysis: AnalysisDoc) -> dict[str, BadCase]:
-        cases = decode_lines(BadCase, self._store.get(analysis.bad_cases), analysis.bad_cases.uri)
-        return {case.question_id: case for case in cases}
-
     async def _generate(self, event: GenerationTask, key: str) -> PartDoc:
-        started = monotonic()
-        run, plan, assignment = await asyncio.to_thread(self._assignment, event)
-        cache = self._caches.get(key)
-        if cache is None:
-            prefix = key.removesuffix(".json")
-            gate = self._gates.setdefault(run.teacher.concurrency, asyncio.Semaphore(run.teacher.concurrency))
-            cache = ReplyCache(self._teacher_of(run.teacher), self._store, prefix, gate)
-            self._caches[key] = cache
-        cache.rewind()
-        work = PartWork(assignment, self._source(run), cache)
-        while await work.step():
-            self._tell(event, plan, len(work.samples))
-        self._tell(event, plan, len(work.samples))
-        return await asyncio.to_thread(self._write_part, event, work, monotonic() - started)
+        started, here = monotonic(), (event.run, event.round)
+        if here in self._hopeless and not self._accepted[here].total:
+            raise self._hopeless.pop(here)
+        facts = await self._facts.get((event.config, event.plan), lambda: self._rounds.facts(event))
+        cache = await self._cache(key, facts.run.teacher)
+        assignment = Assignment(event.run, event.round, event.part, next(self._begun), facts)
+        line = TeacherLine(cache, *self._slots_of(facts.run.teacher))
+        work = PartWork(assignment, line, partial(self._tell, event, facts.plan))
+        try:
+            await work.run()
+        finally:
+            await asyncio.shield(cache.flush())
+        self._tell(event, facts.plan, len(work.samples))
+        self._give_up_if_hopeless(event, work)
+        document = await asyncio.to_thread(self._write_part, event, work, cache, monotonic() - started)
+        await cache.close()
+        return document
 
-    def _assignment(self, event: GenerationTask) -> tuple[RunFile, PlanDoc, Assignment]:
-        run = RunFile.load(self._store, event.config)
-        plan = self._plan_of(event.plan)
-        held_out = self._store.find(RunKeys(event.run).held_out)
-        if held_out is None:
-            raise ContractError("nothing says what is held out", where=RunKeys(event.run).held_out)
-        assignment = Assignment(
-            run=event.run,
-            round=event.round,
-            number=event.part,
-            plan=plan.parts[event.part],
-            prompt=load_prompt(run.generation.prompt),
-            bad_cases=self._bad_cases(AnalysisDoc.load(self._store, plan.analysis)),
-            held_out=HeldOutDoc.load(self._store, held_out),
-            earlier=self._earlier(event.run, event.round)[1],
-            filters=run.generation.filters,
-            duplicate_similarity=run.generation.duplicate_similarity,
-            teacher=run.teacher,
-            batch=self._settings.journal_every,
+    def _give_up_if_hopeless(self, event: GenerationTask, work: PartWork) -> None:
+        """Raises Rejected where nothing of the round was accepted here, the first requests of this part included."""
+        here = (event.run, event.round)
+        if not work.given_up or self._accepted[here].total:
+            return
+        refusals = work.refusals
+        self._hopeless[here] = Rejected(
+            f"not one sample was accepted of the first {len(refusals)} requests: {first_reasons(refusals)}",
+            where=RunKeys(event.run).round(event.round, "generation"),
+            todo="Look at what the teacher writes; generation.stop_after says how many may fail",
         )
-        return run, plan, assignment
+        raise self._hopeless[here]
 
-    def _earlier(self, run: str, number: int) -> tuple[list[ArtifactRef], list[Sample]]:
-        """The datasets of former rounds, and their samples."""
-        keys = RunKeys(run)
-        refs: list[ArtifactRef] = []
-        samples: list[Sample] = []
-        for former in range(1, number):
-            ref = self._store.find(keys.round(former, "dataset.json"))
-            if ref is not None:
-                refs.append(ref)
-                samples += self._samples_of(DatasetDoc.load(self._store, ref).samples)
-        return refs, samples
+    async def _cache(self, key: str, section: TeacherSection) -> ReplyCache:
+        if key not in self._caches:
+            prefix = key.removesuffix(".json")
+            log = None if self._work is None else self._work / f"{prefix.replace('/', '_')}-replies.jsonl"
+            cache = ReplyCache(self._teacher_of(section), self._store, prefix, self._settings.replies_per_segment, log)
+            await cache.open()
+            self._caches[key] = cache
+        return self._caches[key]
 
-    def _read_samples(self, rows: ArtifactRef) -> Sequence[Sample]:
-        return decode_samples(self._store.get(rows), rows.uri)
+    def _slots_of(self, section: TeacherSection) -> tuple[RequestSlots, RequestSlots]:
+        size = section.concurrency
+        if size not in self._slots:
+            self._slots[size] = RequestSlots(size), RequestSlots(size + _MADE_READY)
+        return self._slots[size]
 
     def _tell(self, event: GenerationTask, plan: PlanDoc, accepted: int) -> None:
         """Report over all parts of the round that are worked on here."""
-        parts = self._accepted[event.run, event.round]
-        parts[event.part] = accepted
-        self._progress.report(event.run, event.round, "generate", sum(parts.values()), sum(plan.budget.values()))
+        total = self._accepted[event.run, event.round].now(event.part, accepted)
+        self._progress.report(event.run, event.round, "generate", total, sum(plan.budget.values()))
 
-    def _write_part(self, event: GenerationTask, work: PartWork, seconds: float) -> PartDoc:
+    def _write_part(self, event: GenerationTask, work: PartWork, cache: ReplyCache, seconds: float) -> PartDoc:
         prefix = RunKeys(event.run).part(event.round, event.part).removesuffix(".json")
-        replies = work.cache.replies
+        replies, samples, refusals = cache.replies, work.samples, work.refusals
         return PartDoc(
             run=event.run,
             round=event.round,
             part=event.part,
-            samples=self._store.put(f"{prefix}-samples.jsonl", encode_samples(work.samples)),
-            refusals=self._store.put(f"{prefix}-refusals.jsonl", encode_refusals(work.refusals)),
-            accepted=counted([sample.qtype for sample in work.samples]),
-            refused=counted([refusal.filter_name for refusal in work.refusals]),
+            samples=self._store.put(f"{prefix}-samples.jsonl", encode_samples(samples)),
+            refusals=self._store.put(f"{prefix}-refusals.jsonl", encode_refusals(refusals)),
+            accepted=counted([sample.qtype for sample in samples]),
+            refused=counted([refusal.filter_name for refusal in refusals]),
             requests=len(replies),
             prompt_tokens=sum(reply.prompt_tokens for reply in replies),
             completion_tokens=sum(reply.completion_tokens for reply in replies),
@@ -246,17 +194,16 @@ class Generator:
         if standing is not None:
             return standing
         run = RunFile.load(self._store, event.config)
-        documents = [PartDoc.load(self._store, part) for part in parts]
-        earlier, former_samples = self._earlier(event.run, event.round)
-        per_part = [self._read_samples(doc.samples) for doc in documents]
-        samples, twins = merged(per_part, former_samples, run.generation.duplicate_similarity)
+        former = self._rounds.former.before(event.run, event.round)
+        documents, per_part, refusals = read_parts(self._store, parts)
+        samples, twins = merged(per_part, former.asked, run.generation.duplicate_similarity)
         if not samples:
             raise Rejected(
-                "not one sample was accepted",
+                f"not one sample was accepted: {first_reasons([*refusals, *twins])}",
                 where=keys.round(event.round, "generation"),
                 todo="Read the refusals there; a filter or the teacher refuses everything",
             )
-        document = self._dataset(event, keys, plan, documents, samples, twins, earlier)
+        document = self._dataset(event, keys, plan, documents, samples, [*refusals, *twins], former.datasets)
         return self._store.claim(key, document.encode())
 
     def _dataset(
@@ -266,13 +213,9 @@ class Generator:
         plan: PlanDoc,
         parts: Sequence[PartDoc],
         samples: Sequence[Sample],
-        twins: Sequence[Refusal],
+        refusals: Sequence[Refusal],
         earlier: Sequence[ArtifactRef],
     ) -> DatasetDoc:
-        refusals = [
-            refusal for doc in parts for refusal in decode_refusals(self._store.get(doc.refusals), doc.refusals.uri)
-        ]
-        refusals += twins
         return DatasetDoc(
             run=event.run,
             round=event.round,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from dataengine.core.events import Event, GenerationDone
 from dataengine.data.image_sources import open_source
 from dataengine.generation.handler import Generator
-from dataengine.generation.settings import GeneratorSettings
+from dataengine.generation.settings import generator_settings
 from dataengine.hosting.backends import open_teacher
 from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.hosting.teachers import OpenTeachers
@@ -23,7 +22,7 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
     """What the generator does with which topic; each finished task counts its samples by fate."""
     teachers = OpenTeachers(lambda section: _metered(bench, section))
     bench.when_over(teachers.close)
-    generator = Generator(bench.store, teachers, cache(open_source), bench.progress, SETTINGS)
+    generator = Generator(bench.store, teachers, open_source, bench.progress, generator_settings())
     on_task = generator.handlers["generation-task"]
 
     async def counted(event: Event) -> Sequence[Event]:
@@ -42,9 +41,10 @@ def _metered(bench: Bench, section: TeacherSection) -> MeteredTeacher:
     return MeteredTeacher(open_teacher(section), bench.metrics)
 
 
-SETTINGS = GeneratorSettings()
-
-
 def main(watch: Observer | None = None) -> None:
     """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("generator", handlers_of, concurrency=2, patience=Patience(attempts=10), watch=watch)
+    run_on_engines("generator", handlers_of, concurrency=_parts, patience=Patience(attempts=10), watch=watch)
+
+
+def _parts() -> int:
+    return generator_settings().parts

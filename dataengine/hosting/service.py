@@ -40,11 +40,12 @@ def run_on_engines(
     name: str,
     handlers_of: HandlersOf,
     *,
-    concurrency: int = 1,
+    concurrency: int | Callable[[], int] = 1,
     patience: Patience = Patience(),
     watch: Observer | None = None,
 ) -> None:
-    """Be the service `name` until SIGTERM. Several processes of one name share its work. `watch` is told of every step.
+    """Be the service `name` until SIGTERM. Several processes of one name share its work. `concurrency` is how many
+    events it works on at once, or reads that from its settings. `watch` is told of every step.
 
     Leaves the process with exit code 2, and an error that names the variables, if the environment is wrong.
     """
@@ -63,7 +64,7 @@ def run_on_engines(
                     bus,
                     open_ledger(store),
                     handlers,
-                    concurrency=concurrency,
+                    concurrency=concurrency if isinstance(concurrency, int) else concurrency(),
                     patience=patience,
                     observer=all_of(*observers),
                 )

@@ -102,6 +102,9 @@ class GenerationSection(Section):
         default=2.0, ge=1, validation_alias=formerly("max_requests_per_sample", "attempts")
     )
     """At most this many requests per accepted sample."""
+    stop_after: int = Field(default=50, ge=1)
+    """A part whose first so many requests are all refused asks no further; where no other part of the round has got
+    anything accepted, the round stops, and says why."""
     prompt: Annotated[str, Field(pattern=r"^(gen-2|gen-1|vision|.+\.txt)$")] = "gen-2"
     """How the teacher is asked: `gen-2` as published (region lines), `gen-1` as published (captions and boxes),
     `vision` (the image itself goes along), or the path of a prompt file of your own, such as

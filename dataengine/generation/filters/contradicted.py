@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+
 from dataengine.generation.candidate import Candidate
 from dataengine.generation.filters.context import FilterContext
 
 
-async def contradicted(candidate: Candidate, context: FilterContext) -> str | None:
+class Contradicted:
     """The question is put to the teacher again, with its options but without its answer. The one filter that costs."""
-    letter = await context.ask_again(candidate)
+
+    batch = 1
+
+    async def check(self, candidates: Sequence[Candidate], context: FilterContext) -> Sequence[str | None]:
+        """See `Filter.check`."""
+        letters = await asyncio.gather(*(context.ask_again(candidate) for candidate in candidates))
+        return [_reason(candidate, letter) for candidate, letter in zip(candidates, letters, strict=True)]
+
+
+def _reason(candidate: Candidate, letter: str) -> str | None:
     if letter == candidate.draft.letter:
         return None
     if letter == "none":

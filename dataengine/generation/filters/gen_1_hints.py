@@ -15,7 +15,7 @@ _ANYWHERE = (
 _DESCRIPTION = re.compile(r"\bdescriptions?\b", re.IGNORECASE)
 
 
-async def gen_1_hints(candidate: Candidate, context: FilterContext) -> str | None:
+def gen_1_hints(candidate: Candidate, context: FilterContext) -> str | None:
     """Coordinates, boxes and "skip" in any text, a description in the answer's reason. `hints` refuses more."""
     draft = candidate.draft
     for text in (draft.question, draft.answer, draft.short_answer, *draft.options):

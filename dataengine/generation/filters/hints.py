@@ -16,7 +16,7 @@ _HINTS = (
 )
 
 
-async def hints(candidate: Candidate, context: FilterContext) -> str | None:
+def hints(candidate: Candidate, context: FilterContext) -> str | None:
     """The question, the answer and the options read as if the image had been seen."""
     draft = candidate.draft
     for text in (draft.question, draft.answer, draft.short_answer, *draft.options):

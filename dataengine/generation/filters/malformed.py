@@ -7,7 +7,7 @@ from dataengine.generation.candidate import Candidate
 from dataengine.generation.filters.context import FilterContext
 
 
-async def malformed(candidate: Candidate, context: FilterContext) -> str | None:
+def malformed(candidate: Candidate, context: FilterContext) -> str | None:
     """A question, an answer and options with words in them, and a letter that names one of the options."""
     draft = candidate.draft
     for name, text in (("question", draft.question), ("answer", draft.answer), ("short answer", draft.short_answer)):

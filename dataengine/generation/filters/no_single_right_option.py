@@ -7,7 +7,7 @@ from dataengine.generation.candidate import Candidate
 from dataengine.generation.filters.context import FilterContext
 
 
-async def no_single_right_option(candidate: Candidate, context: FilterContext) -> str | None:
+def no_single_right_option(candidate: Candidate, context: FilterContext) -> str | None:
     """Options all differ, and the one that the letter names is the short answer."""
     options = [plain(option) for option in candidate.draft.options]
     if len(set(options)) < len(options):

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dataengine.core.errors import ConfigurationError
-from dataengine.generation.filters.context import Filter
-from dataengine.generation.filters.contradicted import contradicted
+from dataengine.generation.filters.contradicted import Contradicted
+from dataengine.generation.filters.filter import Filter, OneAtATime
 from dataengine.generation.filters.gen_1_hints import gen_1_hints
 from dataengine.generation.filters.hints import hints
 from dataengine.generation.filters.leak import leak
 from dataengine.generation.filters.malformed import malformed
-from dataengine.generation.filters.near_duplicate import near_duplicate
+from dataengine.generation.filters.near_duplicate import NearDuplicate
 from dataengine.generation.filters.no_single_right_option import no_single_right_option
 
 FILTERS: Mapping[str, Filter] = {
-    "malformed": malformed,
-    "no-single-right-option": no_single_right_option,
-    "hints": hints,
-    "leak": leak,
-    "near-duplicate": near_duplicate,
-    "contradicted": contradicted,
-    "gen-1-hints": gen_1_hints,
+    "malformed": OneAtATime(malformed),
+    "no-single-right-option": OneAtATime(no_single_right_option),
+    "hints": OneAtATime(hints),
+    "leak": OneAtATime(leak),
+    "near-duplicate": NearDuplicate(),
+    "contradicted": Contradicted(),
+    "gen-1-hints": OneAtATime(gen_1_hints),
 }
 
 

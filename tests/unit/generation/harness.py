@@ -125,7 +125,7 @@ class Harness:
 
     def restart(self) -> None:
         """A new process: nothing is remembered but what lies in the store."""
-        settings = GeneratorSettings(journal_every=5)
+        settings = GeneratorSettings(replies_per_segment=5)
         self.progress = SilentProgress()
         self.generator = Generator(
             self.store, lambda section: self.teacher, lambda name, path: self.pool, self.progress, settings

@@ -15,6 +15,7 @@ from dataengine.data.ocr import read_text_of
 from dataengine.generation.candidate import Candidate
 from dataengine.generation.filters.context import FilterContext
 from dataengine.generation.filters.registry import find_filter
+from dataengine.generation.held_out import HeldOut
 from dataengine.generation.parsing import Draft
 from dataengine.generation.planning import RoundRequest, parts_of
 from dataengine.generation.pool import beside, pool_of
@@ -113,9 +114,8 @@ def written(**texts: object) -> Candidate:
     return Candidate(0, query, known, "", Draft(**{**values, "letter": "A", **texts}), "fake")  # type: ignore[arg-type]
 
 
-CONTEXT = FilterContext(
-    HeldOutDoc(images=frozenset(), appearances=frozenset(), questions=frozenset()), 0.9, lambda path: b"", None  # type: ignore[arg-type]
-)  # fmt: skip
+NOTHING = HeldOut.of(HeldOutDoc(images=frozenset(), appearances=frozenset(), questions=frozenset()))
+CONTEXT = FilterContext(NOTHING, 0.9, lambda path: b"", None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ CONTEXT = FilterContext(
     ],
 )
 async def test_the_first_generation_refuses_these_words_and_no_others(texts: dict[str, object], refused: bool) -> None:
-    reason = await find_filter("gen-1-hints")(written(**texts), CONTEXT)
+    (reason,) = await find_filter("gen-1-hints").check([written(**texts)], CONTEXT)
     assert (reason is not None) == refused, reason
 
 

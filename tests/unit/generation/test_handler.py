@@ -13,7 +13,7 @@ from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.heldout import question_fingerprints
 from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.data.image_files import difference_hash, looks_like_one_of
-from dataengine.generation.filters.near_duplicate import alike
+from dataengine.generation.duplicates import alike
 from dataengine.testing.images import noisy_image, plain_image
 from dataengine.wire.documents import HeldOutDoc
 from tests.unit.generation.harness import TYPES, Harness, Pool, draft, honest, is_verification, looks_of

@@ -53,7 +53,7 @@ async def test_one_slow_answer_makes_no_other_wait() -> None:
     assert answered == 30 + 30
 
 
-@pytest.mark.parametrize("pictures", [3, 40])
+@pytest.mark.parametrize("images", [3, 40])
 async def test_the_outcome_and_the_requests_are_those_of_asking_one_after_the_other(images: int) -> None:
     async def bought(concurrency: int, seed: int) -> tuple[object, object, list[int]]:
         shop = Harness(moody, concurrency=concurrency, budget=24, per_part=12, max_requests_per_sample=4)

@@ -8,7 +8,8 @@ from dataengine.core.faces import lazily
 
 if TYPE_CHECKING:
     from dataengine.generation.candidate import Candidate
-    from dataengine.generation.filters.context import Filter, FilterContext
+    from dataengine.generation.filters.context import FilterContext
+    from dataengine.generation.filters.filter import Filter
     from dataengine.generation.filters.registry import find_filter
     from dataengine.generation.handler import Generator
     from dataengine.generation.planning import RoundRequest, budget_of, parts_of
@@ -24,7 +25,7 @@ else:
             "parts_of": "planning",
             "load_prompt": "prompt_files",
             "Candidate": "candidate",
-            "Filter": "filters.context",
+            "Filter": "filters.filter",
             "FilterContext": "filters.context",
             "find_filter": "filters.registry",
             "ReplyCache": "reply_cache",

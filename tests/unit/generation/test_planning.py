@@ -22,7 +22,7 @@ def test_the_budget_is_spent_whole_and_within_one_of_each_share(weights: dict[st
 
 def request(**changes: object) -> RoundRequest:
     values: dict[str, object] = {
-        "budget": {"a": 7, "b": 3}, "per_part": 4, "requests_per_sample": 2.0, "pictures": [str(n) for n in range(30)],
+        "budget": {"a": 7, "b": 3}, "per_part": 4, "requests_per_sample": 2.0, "images": [str(n) for n in range(30)],
         "bad_cases": {"a": ["x", "y", "z"]}, "examples": 2, "seed": 1,
     }  # fmt: skip
     return RoundRequest(**{**values, **changes})  # type: ignore[arg-type]

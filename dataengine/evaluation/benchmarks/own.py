@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.questions import AnswerMode, Question
@@ -24,13 +24,14 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Columns(BaseModel):
-    """Which column holds what. `choices` is one column with a list, or one column per option."""
+    """Which column holds what. `choices` is one column with a list, or one column per option. `image` was `picture`
+    formerly, which is still read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     question: str = "question"
     answer: str = "answer"
-    image: str = "image"
+    image: str = Field(default="image", validation_alias=AliasChoices("image", "picture"))
     id: str | None = None
     type: str | None = None
     choices: str | tuple[str, ...] = ()
@@ -38,13 +39,14 @@ class Columns(BaseModel):
 
 
 class Description(BaseModel):
-    """The whole YAML. Paths are relative to it. `prompt` may use {question}, {hint} and {options}."""
+    """The whole YAML. Paths are relative to it. `prompt` may use {question}, {hint} and {options}. `images`
+    was `pictures` formerly, which is still read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str = Field(min_length=1)
     file: Path
-    images: Path = Path()
+    images: Path = Field(default=Path(), validation_alias=AliasChoices("images", "pictures"))
     columns: Columns = Columns()
     prompt: str = "{question}"
     scorer: ScorerName

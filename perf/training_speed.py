@@ -17,10 +17,10 @@ from torch import nn
 
 from dataengine.student.encoding import encode
 from dataengine.student.family import IMAGE, token_id
+from dataengine.training.fine_tuning import TrainingProgress, train
 from dataengine.training.memory import Batch, training_memory
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
-from dataengine.training.training import TrainingProgress, train
 from perf.card_peak import Arithmetic, Peak, waited_for
 from perf.random_llava import RandomLlava, records, tokenizer
 
@@ -46,7 +46,7 @@ class Training:
 
 
 def the_trainers(family: RandomLlava, recipe: Recipe, words: int, folder: Path, peak: Peak) -> Training:
-    """`dataengine.training.training.train` from base to adapter, timed between two of its reports of progress."""
+    """`dataengine.training.fine_tuning.train` from base to adapter, timed between two of its reports of progress."""
     told: list[TrainingProgress] = []
     base = folder / "no-weights"
     base.mkdir()

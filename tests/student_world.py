@@ -15,9 +15,9 @@ from dataengine.inference.in_process import InprocessStudent
 from dataengine.inference.settings import ServingSettings
 from dataengine.student.tiny_llava import TinyLlava
 from dataengine.testing.images import noisy_image, plain_image
+from dataengine.training.fine_tuning import train
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
-from dataengine.training.training import train
 from dataengine.wire.documents import CheckpointDoc
 from dataengine.wire.trees import put_tree
 from tests.unit import micro_student

@@ -61,7 +61,7 @@ class AnalyzerHandler:
         against_base, against_best = self._comparisons(past, evaluation)
         promotion = _promotion(against_best, against_base, config)
         best, best_round = _best(past, promotion, event)
-        current = event.round if config.training.start == "base" else best_round
+        current = event.round if config.training.init_from == "base" else best_round
         history = diagnose_history(self._store, past, event.round, evaluation, current, config)
         outcomes = past.outcomes(event.round, promotion.promoted, evaluation)
         best_scores = past.scores_of(best_round, otherwise=evaluation)

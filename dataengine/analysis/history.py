@@ -116,7 +116,7 @@ def diagnose_history(
     points = {
         k: DiagnosePoint(
             scores=_scores(evaluations[k]),
-            samples=past.samples_behind(k, config.training.start),
+            samples=past.samples_behind(k, config.training.init_from),
             flips=flips(base, read_predictions(store, evaluations[k].diagnose_predictions)) if k != order[0] else {},
         )
         for k in order

@@ -162,7 +162,8 @@ def _training(run: RunFile) -> str:
     rounds = [recipe_of(run, number) for number in range(1, run.rounds + 1)]
     epochs = list(dict.fromkeys(f"{recipe.epochs:g}" for recipe in rounds))
     recipe = rounds[0]
-    return f"LoRA rank {recipe.rank} from {run.training.start}, {', '.join(epochs)} epochs of batch {recipe.batch_size}"
+    lora = f"LoRA rank {recipe.rank} from {run.training.init_from}"
+    return f"{lora}, {', '.join(epochs)} epochs of batch {recipe.batch_size}"
 
 
 def _replay(run: RunFile, counts: dict[str, int]) -> str:

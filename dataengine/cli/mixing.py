@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataengine.core.errors import DataEngineError, InputError
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.training_sections import MixedSection, MixSection
-from dataengine.training.mix import by_ratio, expected_batch
+from dataengine.training.mixture import by_ratio, expected_batch
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import read_records, turns_in
 

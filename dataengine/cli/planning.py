@@ -65,7 +65,7 @@ def plan_rounds(
     for number in range(1, run.rounds + 1):
         samples = run.generation.budget_in(number)
         total += samples
-        learned = total if run.training.start == "base" else samples
+        learned = total if run.training.init_from == "base" else samples
         mix = run.training.mixed()
         forms = 1 if mix is None else len(mix.engine)
         others = _beside(run, learned, beside)

@@ -25,7 +25,7 @@ from dataengine.runtime.environment import has_settings, read_settings
 from dataengine.runtime.runfile import TeacherSection
 
 if TYPE_CHECKING:
-    from dataengine.backends.kubernetes.jobs import Parcels
+    from dataengine.backends.kubernetes.jobs import Bundler
     from dataengine.backends.triton.student import TritonStudent
 
 KAFKA = "DATAENGINE_KAFKA_"
@@ -94,13 +94,13 @@ def open_student(environ: Mapping[str, str] = os.environ) -> TritonStudent:
 def open_jobs(
     store: Store,
     timeout: float,
-    parcels: Parcels,
+    bundler: Bundler,
     when_stopped: Callable[[Callable[[], None]], None],
     environ: Mapping[str, str] = os.environ,
 ) -> JobRunner:
     """Where training runs: Jobs of Kubernetes if the environment names it, else child processes of this one.
 
-    `parcels` brings a job's inputs to another machine; `when_stopped` is told what to do before the service stops. A
+    `bundler` brings a job's inputs to another machine; `when_stopped` is told what to do before the service stops. A
     service that is restarted leaves its Kubernetes Job running and finds it again.
     """
     if has_settings(KUBERNETES, environ):
@@ -109,7 +109,7 @@ def open_jobs(
         from dataengine.backends.kubernetes.pool import KubernetesPool
 
         pool = read_settings(KubernetesPool, KUBERNETES, environ)
-        jobs = KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig, pool.context), pool, store, parcels)
+        jobs = KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig, pool.context), pool, store, bundler)
         when_stopped(jobs.let_go)
         return jobs
     return child_jobs(timeout)
@@ -121,7 +121,7 @@ def child_jobs(timeout: float, threads: int | None = None) -> JobRunner:
 
     # torch's threads spin while they wait, which on a busy machine costs more than it gains
     variables = {"OMP_WAIT_POLICY": "passive", **({} if threads is None else {"OMP_NUM_THREADS": str(threads)})}
-    return SubprocessJobs([sys.executable, "-m", "dataengine.training.job"], timeout, variables)
+    return SubprocessJobs([sys.executable, "-m", "dataengine.training.child"], timeout, variables)
 
 
 def open_teacher(section: TeacherSection) -> Teacher:

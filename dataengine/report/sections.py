@@ -136,7 +136,7 @@ def _asked_by(view: RunView, asked: RoundView | None, name: str) -> ScoreView | 
     on from there."""
     if asked is None or asked.analysis is None:
         return None
-    from_best = view.config is not None and view.config.training.start == "best"
+    from_best = view.config is not None and view.config.training.init_from == "best"
     number = asked.analysis.best_round if from_best else asked.number
     shown = next((round_ for round_ in view.rounds if round_.number == number and round_.scores), None)
     return shown.scores[Split.DIAGNOSE].by_type.get(name) if shown is not None else None

@@ -5,6 +5,7 @@ Every key has a docstring below; unknown keys are errors. Relative paths are rel
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -177,9 +178,12 @@ def read_run_file(path: Path, overrides: dict[str, Any] | None = None) -> RunFil
     for dotted, value in (overrides or {}).items():
         _set(content, dotted.split("."), value)
     try:
-        resolved = RunFile.model_validate(content)
+        former: list[str] = []
+        resolved = RunFile.model_validate(content, context={"former": former})
     except ValidationError as error:
         raise ConfigurationError(_explain(error), where=str(path), todo="See docs/guides/run-file.md") from error
+    if former:
+        warnings.warn(f"{path}: {'; '.join(former)}", FutureWarning, stacklevel=2)
     absolute: RunFile = _with_absolute_paths(resolved, path.resolve().parent)
     return absolute
 

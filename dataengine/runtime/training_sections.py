@@ -6,12 +6,19 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, model_validator
 
-from dataengine.runtime.generation_sections import Section
+from dataengine.runtime.generation_sections import Section, formerly
 
 Form = Literal["direct", "choice", "both"]
 MixForm = Literal["direct", "sentence", "choice", "permuted-choice", "both"]
+MixBy = Annotated[
+    Literal["size", "ratio", "sqrt-size"],
+    BeforeValidator(lambda given: "sqrt-size" if given == ROOT_OF_SIZE else given),
+]
+"""How the data sets of a mixture are drawn."""
+ROOT_OF_SIZE = "root-of-size"
+"""The former name of `sqrt-size`, which checkpoints' documents go on using."""
 ENGINE = "engine"
 """How the names of the engine's own data sets begin."""
 
@@ -41,7 +48,7 @@ class MixedSection(Section):
     ratio: float | None = Field(default=None, gt=0)
     """by ratio only: how often it is drawn, as a share of the sum of all ratios."""
     batch_size: int | None = Field(default=None, ge=1)
-    """by ratio and root-of-size: records per step and device; the recipe's if not given."""
+    """by ratio and sqrt-size: records per step and device; the recipe's if not given."""
     form: MixForm | None = None
     """What a record of the seed's kind becomes, as for the engine's data; `training.form` if not given."""
 
@@ -68,10 +75,10 @@ class EngineDataSection(Section):
 class MixSection(Section):
     """Data sets that are trained on together, and how they are drawn."""
 
-    by: Literal["size", "ratio", "root-of-size"] = "size"
+    by: MixBy = "size"
     """`size`: all records as one list, each once an epoch (LLaVA-1.5). `ratio`: each step draws one data set with
-    p = ratio / sum of all ratios, and its batch is of that set alone (MiniGPT4-v2). `root-of-size`: so too, with p
-    proportional to the square root of the number of records (MiniGPT-4)."""
+    p = ratio / sum of all ratios, and its batch is of that set alone (MiniGPT4-v2). `sqrt-size`: so too, with p
+    proportional to the square root of the number of records (MiniGPT-4); formerly `root-of-size`, still read."""
     sets: tuple[MixedSection, ...] = ()
     """The data sets beside the engine's own data."""
     engine: tuple[EngineDataSection, ...] = ()
@@ -102,7 +109,7 @@ class MixSection(Section):
 class TrainingSection(Section):
     """Fine-tuning."""
 
-    start: Literal["base", "best"] = "base"
+    init_from: Literal["base", "best"] = Field(default="base", validation_alias=formerly("init_from", "start"))
     """LoRA from the base on all rounds' data (gen-2), or on top of the best checkpoint on this round's (gen-1)."""
     recipe: dict[str, Any] = Field(default={})
     """Overrides of the family's recipe: rank, alpha, lr, epochs, batch_size, … For epochs, max_steps and

@@ -19,8 +19,8 @@ from dataengine.core.identity import canonical_json, derived_id, derived_seed, d
 from dataengine.core.ports import ImageSource, JobRunner, JobSpec, Progress, Store
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
-from dataengine.training.material import RoundSamples, material_of
 from dataengine.training.recipe import recipe_in_round, resolved_recipe
+from dataengine.training.training_set import RoundSamples, training_set_of
 from dataengine.wire.documents import CheckpointDoc, DatasetDoc
 from dataengine.wire.mixes import MixDoc
 from dataengine.wire.samples import decode_samples
@@ -38,7 +38,7 @@ class TrainingFailed(DataEngineError):  # noqa: N818 - the event, as the log tel
 
 
 @dataclass(frozen=True, slots=True)
-class _Lesson:
+class _PreparedJob:
     """A job, the checkpoint that it starts from, what it is trained on, and how many samples are the engine's."""
 
     spec: JobSpec
@@ -77,18 +77,18 @@ class Trainer:
 
     async def _train(self, event: DataReady) -> CheckpointDoc:
         started = monotonic()
-        lesson = await asyncio.to_thread(self._prepare, event)
-        folder = lesson.spec.folder
-        result = await self._jobs.run(lesson.spec, self._progress, event.run, event.round)
+        job = await asyncio.to_thread(self._prepare, event)
+        folder = job.spec.folder
+        result = await self._jobs.run(job.spec, self._progress, event.run, event.round)
         if result.exit_code != 0:
             if _disk_is_full(folder, result.log_tail):
                 raise Retryable("the disk was full when it trained", where=str(folder), todo="Free some space")
             last = result.log_tail.strip().splitlines()[-1:] or ["it said nothing"]
             kind = Rejected if result.exit_code == EXIT_CONFIGURATION else TrainingFailed
             raise kind(f"the training job ended with exit code {result.exit_code}: {last[0]}", where=str(folder))
-        return await asyncio.to_thread(self._collect, event, lesson, monotonic() - started)
+        return await asyncio.to_thread(self._collect, event, job, monotonic() - started)
 
-    def _prepare(self, event: DataReady) -> _Lesson:
+    def _prepare(self, event: DataReady) -> _PreparedJob:
         """The job's spec, with records and weights on the local disk; what it starts from and is trained on.
 
         The job's name depends on its data, its mix and its recipe: another training is another job.
@@ -100,40 +100,40 @@ class Trainer:
         rounds = self._rounds(event, run)
         order = derived_seed("mix", run.seed, event.round)
         drawn = recipe_in_round(start.family, recipe, event.round).seed
-        material = material_of(run, rounds, order, drawn, self._work)
-        told = digest_of(canonical_json([material.doc.digest, recipe]))
+        training_set = training_set_of(run, rounds, order, drawn, self._work)
+        told = digest_of(canonical_json([training_set.doc.digest, recipe]))
         name = f"{event.round:02d}-{derived_id(event.event_id, event.dataset.digest, told)[:8]}"
         folder = self._work / "jobs" / name
         folder.mkdir(parents=True, exist_ok=True)
         source = self._source_of(run.images.source, run.images.data)
         adapter = None
-        if run.training.start == "best" and start.adapter:
+        if run.training.init_from == "best" and start.adapter:
             adapter = str(fetch_tree(self._store, start.adapter, self._work / "adapters"))
         document = {
             "family": start.family,
             "base": start.base,
             "previous_adapter": adapter,
-            **material.write(folder, source),
+            **training_set.write(folder, source),
             "recipe": recipe,
             "out": str(folder / "out"),
         }
         samples = sum(len(part.samples) for part in rounds)
-        return _Lesson(JobSpec(name, canonical_json(document), folder), start, material.doc, samples)
+        return _PreparedJob(JobSpec(name, canonical_json(document), folder), start, training_set.doc, samples)
 
     def _rounds(self, event: DataReady, run: RunFile) -> list[RoundSamples]:
         """Engine data: of all rounds when training starts from the base, else of this round only."""
         dataset = DatasetDoc.load(self._store, event.dataset)
         datasets = [dataset]
-        if run.training.start == "base":
+        if run.training.init_from == "base":
             datasets = [DatasetDoc.load(self._store, ref) for ref in dataset.earlier] + datasets
         return [
             RoundSamples(one.round, one.samples.digest, decode_samples(self._store.get(one.samples), one.samples.uri))
             for one in datasets
         ]
 
-    def _collect(self, event: DataReady, lesson: _Lesson, seconds: float) -> CheckpointDoc:
+    def _collect(self, event: DataReady, job: _PreparedJob, seconds: float) -> CheckpointDoc:
         """Put the adapter into the store, and describe the checkpoint."""
-        folder, start = lesson.spec.folder, lesson.start
+        folder, start = job.spec.folder, job.start
         metrics = json.loads((folder / "out" / "metrics.json").read_text())
         prefix = RunKeys(event.run).round(event.round, "adapter")
         return CheckpointDoc(
@@ -146,9 +146,9 @@ class Trainer:
             parent=event.start_from,
             dataset=event.dataset,
             recipe=json.loads((folder / "job.json").read_text())["recipe"],
-            mix=lesson.mix,
+            mix=job.mix,
             metrics={name: float(value) for name, value in metrics.items() if isinstance(value, int | float)},
-            samples=lesson.samples,
+            samples=job.samples,
             seconds=seconds,
             code_version=code_version(),
         )

@@ -1,113 +1,77 @@
-"""The training child process: ``python -m dataengine.training.job SPEC.json``; or, where only the store is shared,
-``python -m dataengine.training.job --parcel KEY``, which fetches the specification from it (see `remote`).
-
-Prints ``{"stage": "training", "done": step, "total": steps, "note": "loss …"}``, one JSON object per line, on stdout.
-Exit code 0: trained; 2: the specification, records, weights or recipe are wrong (one line on stderr); 143: stopped
-after writing a checkpoint, by SIGTERM or because the pipe that is its stdin closed (its parent died); 1: anything else.
-"""
+"""What a training job is told, and how it tells its end."""
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import stat
-import sys
-import threading
 from pathlib import Path
+from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dataengine.core.errors import Cancelled, Rejected, Retryable
-from dataengine.training.specification import REJECTED, TERMINATED, VERDICT_FILE, TrainingJob
+from dataengine.runtime.training_sections import MixBy
+from dataengine.training.mixture import DataSet, Mixture
+from dataengine.training.recipe import Recipe, resolved_recipe
+from dataengine.training.record_files import RecordFile
 
-
-def run(job: TrainingJob, stop: threading.Event) -> None:
-    """Train as specified, telling progress on stdout."""
-    # read when torch is loaded: threads that wait sleep; spinning, they cost five times the time on a busy machine
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch
-    from transformers.utils import logging
-
-    from dataengine.student.registry import family
-    from dataengine.training.training import train
-
-    logging.disable_progress_bar()
-    if job.threads:
-        torch.set_num_threads(job.threads)
-    try:
-        train(
-            family(job.family),
-            job.base,
-            job.lesson(),
-            job.recipe,
-            job.out,
-            previous=job.previous_adapter,
-            progress=(lambda p: _tell(p.step, p.steps, p.loss)) if os.environ.get("RANK", "0") == "0" else _say_nothing,
-            cancelled=stop.is_set,
-        )
-    finally:
-        if torch.distributed.is_initialized():
-            # its threads must be gone before the interpreter is: one that still answers then aborts the process
-            torch.distributed.destroy_process_group()
+REJECTED = 2
+"""Exit code: the job can never be done as it is specified."""
+TERMINATED = 143
+"""Exit code: stopped, after writing a checkpoint."""
+VERDICT_FILE = "TRAINING_VERDICT_FILE"
+"""The variable that names a file for the exit code 2, for a parent that sees torchrun's exit code only."""
 
 
-def _say_nothing(_: object) -> None:
-    """Of several processes under torchrun, the first speaks."""
+class MixedFile(BaseModel):
+    """A data set of a mix."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="its name, which its order depends on")
+    records: Path = Field(description="its records, as those of a job")
+    ratio: float = Field(0.0, ge=0, description="by ratio: its share of the sum of all ratios")
+    batch_size: int | None = Field(None, ge=1, description="records per step and device; none: the recipe's")
 
 
-def _tell(step: int, steps: int, loss: float) -> None:
-    print(json.dumps({"stage": "training", "done": step, "total": steps, "note": f"loss {loss:.3f}"}), flush=True)
+class MixedFiles(BaseModel):
+    """Data sets, and how they are drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: MixBy
+    sets: tuple[MixedFile, ...] = Field(min_length=1)
 
 
-def _stop_with_parent(stop: threading.Event) -> None:
-    """Stop when the pipe that is stdin closes: the parent has died. Any other stdin says nothing."""
-    if stat.S_ISFIFO(os.fstat(0).st_mode):
+class TrainingJob(BaseModel):
+    """The specification. Paths are absolute or relative to the process's folder; unknown keys are errors."""
 
-        def wait() -> None:
-            while os.read(0, 4096):
-                pass
-            stop.set()
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-        threading.Thread(target=wait, daemon=True).start()
+    family: str = Field(description="model family's name in the registry")
+    base: Path = Field(description="folder of base weights and tokenizer")
+    previous_adapter: Path | None = Field(None, description="adapter folder to go on from; none: start from the base")
+    records: Path | None = Field(None, description='JSONL of {"picture": path, "turns": [[question, answer], …]}')
+    mix: MixedFiles | None = Field(None, description="several such files instead, and how they are drawn")
+    out: Path = Field(description="folder of the results: adapter/, metrics.json, recipe.json")
+    recipe: Recipe = Field(default_factory=lambda: Recipe(), description="what differs from the family's own recipe")
+    threads: int | None = Field(None, ge=1, description="torch threads; none: torch's own choice")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _on_the_familys_recipe(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or not isinstance(given.get("recipe", {}), dict):
+            return given
+        recipe = resolved_recipe(str(given.get("family", "")), given.get("recipe", {}), 1)
+        return {**given, "recipe": recipe}
 
-def main(arguments: list[str] | None = None) -> int:
-    """The exit code of one job."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if len(given) == 2 and given[0] == "--parcel":
-        from dataengine.training import remote  # its adapters are of no use to a plain child
+    @model_validator(mode="after")
+    def _one_source_of_records(self) -> Self:
+        if (self.records is None) == (self.mix is None):
+            raise ValueError("give `records` or `mix`, and not both")
+        return self
 
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # until there is something to stop
-        return remote.main(given[1])
-    if len(given) != 1:
-        print("usage: python -m dataengine.training.job SPEC.json | --parcel KEY", file=sys.stderr)
-        return REJECTED
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    _stop_with_parent(stop)
-    code = _code_of(given[0], stop)
-    if code == REJECTED and VERDICT_FILE in os.environ:
-        Path(os.environ[VERDICT_FILE]).write_text(str(code))
-    return code
-
-
-def _code_of(path: str, stop: threading.Event) -> int:
-    try:
-        run(TrainingJob.model_validate_json(Path(path).read_bytes()), stop)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "specification"
-        print(f"{path}: {place}: {first['msg']}", file=sys.stderr)
-        return REJECTED
-    except (OSError, Rejected, Retryable) as error:
-        print(f"{error}", file=sys.stderr)
-        return REJECTED if isinstance(error, Rejected | FileNotFoundError) else 1
-    except Cancelled as error:
-        print(f"{error}", file=sys.stderr)
-        return TERMINATED
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    def mixture(self) -> Mixture:
+        """What is trained on. Raises InputError where a file is missing or broken."""
+        if self.records is not None:
+            return Mixture.of(RecordFile(self.records))
+        assert self.mix is not None
+        sets = (DataSet(p.name, RecordFile(p.records), p.ratio, p.batch_size) for p in self.mix.sets)
+        return Mixture(self.mix.by, tuple(sets))

@@ -1,6 +1,6 @@
 """A training job on a machine that shares only the store with whoever gave it.
 
-Fetches the parcel, trains in a child process, and keeps progress, checkpoints, last words and the result in the store;
+Fetches the bundle, trains in a child process, and keeps progress, checkpoints, last words and the result in the store;
 a second machine goes on from the last whole checkpoint there. See `JobRecords` for where.
 """
 
@@ -26,16 +26,16 @@ from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.ports import JobResult, JobSpec, Store
 from dataengine.hosting.backends import open_store
 from dataengine.runtime.environment import read_settings
-from dataengine.training.parcel import open_parcel
-from dataengine.training.specification import REJECTED, TERMINATED, VERDICT_FILE
+from dataengine.training.bundle import open_bundle
+from dataengine.training.job import REJECTED, TERMINATED, VERDICT_FILE
 
 JOB = "DATAENGINE_JOB_"
-TRAIN = (sys.executable, "-m", "dataengine.training.job")
+TRAIN = (sys.executable, "-m", "dataengine.training.child")
 Unpack = Callable[[Store, bytes, Path], bytes]
 Reply = TypeVar("Reply")
 KEPT_CHECKPOINTS = 2
 """How many checkpoints `training` leaves on the disk (`save_total_limit`)."""
-_SHIP_SECONDS = 0.5
+_UPLOAD_SECONDS = 0.5
 _NOTE_SECONDS = 5.0
 _NOTE_SHARE = 0.01
 
@@ -58,12 +58,12 @@ class JobSettings:
 
 
 def main(key: str, environ: Mapping[str, str] = os.environ) -> int:
-    """Train the parcel under `key`; the exit code, as `dataengine.training.job` has it."""
+    """Train the bundle under `key`; the exit code, as `dataengine.training.child` has it."""
     try:
         settings = read_settings(JobSettings, JOB, environ)
         rank = int(environ.get("JOB_COMPLETION_INDEX", "0"))  # Kubernetes sets it in an Indexed Job
         store = open_store(environ)
-        return asyncio.run(train_parcel(store, key, settings, rank))
+        return asyncio.run(train_bundle(store, key, settings, rank))
     except Rejected as error:
         print(f"{error}", file=sys.stderr)
         return REJECTED
@@ -72,14 +72,14 @@ def main(key: str, environ: Mapping[str, str] = os.environ) -> int:
         return 1
 
 
-async def train_parcel(
+async def train_bundle(
     store: Store,
     key: str,
     settings: JobSettings,
     rank: int = 0,
     *,
     command: Sequence[str] = (),
-    unpack: Unpack = open_parcel,
+    unpack: Unpack = open_bundle,
 ) -> int:
     """Train on this machine, the `rank`th of `settings.nodes`; only the first one keeps anything in the store.
 
@@ -96,8 +96,8 @@ async def train_parcel(
     verdict = settings.folder / "verdict"
     told = {VERDICT_FILE: str(verdict)}
     jobs = SubprocessJobs(command or training_command(settings, rank), math.inf, told, grace=math.inf)
-    shipping = Shipping(records if rank == 0 else None, out / "work")
-    result = await _until_ended(jobs, spec, shipping)
+    uploader = CheckpointUploader(records if rank == 0 else None, out / "work")
+    result = await _until_ended(jobs, spec, uploader)
     code = result.exit_code if result.exit_code >= 0 else 128 - result.exit_code
     if code == 1 and verdict.is_file():  # torchrun keeps to itself how its processes ended
         code = int(verdict.read_text())
@@ -121,7 +121,7 @@ def training_command(settings: JobSettings, rank: int) -> tuple[str, ...]:
     return (sys.executable, "-m", "torch.distributed.run", *many, *where, *TRAIN[1:])
 
 
-class Shipping:
+class CheckpointUploader:
     """Takes what a running job leaves on the local disk to the store: whole checkpoints, and progress in ever fewer
     notes (every 5 seconds at first, later after a hundredth of the time so far). With `records` None, nothing."""
 
@@ -141,20 +141,20 @@ class Shipping:
     async def keep_on(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.to_thread(self.ship)
-            await asyncio.sleep(_SHIP_SECONDS)
+            await asyncio.to_thread(self.upload)
+            await asyncio.sleep(_UPLOAD_SECONDS)
 
-    def ship(self, everything: bool = False) -> None:
+    def upload(self, everything: bool = False) -> None:
         """What there is to take now. A store that is away is tried again the next time."""
         if self._records is None:
             return
         try:
-            self._ship_checkpoints(self._records)
-            self._ship_note(self._records, everything)
+            self._upload_checkpoints(self._records)
+            self._upload_note(self._records, everything)
         except (Rejected, Retryable) as error:
             print(f"not kept in the store: {error}", file=sys.stderr, flush=True)
 
-    def _ship_note(self, records: JobRecords, at_once: bool) -> None:
+    def _upload_note(self, records: JobRecords, at_once: bool) -> None:
         now = time.monotonic()
         pause = max(_NOTE_SECONDS, _NOTE_SHARE * (now - self._began))
         note = self._note
@@ -164,7 +164,7 @@ class Shipping:
             records.note_progress(note)
             self._noted, self._noted_at = note, now
 
-    def _ship_checkpoints(self, records: JobRecords) -> None:
+    def _upload_checkpoints(self, records: JobRecords) -> None:
         for folder in self._newest():
             step = _step_of(folder)
             if step in self._kept or not _is_whole(folder):
@@ -197,17 +197,17 @@ def _is_whole(checkpoint: Path) -> bool:
         return False
 
 
-async def _until_ended(jobs: SubprocessJobs, spec: JobSpec, shipping: Shipping) -> JobResult:
+async def _until_ended(jobs: SubprocessJobs, spec: JobSpec, uploader: CheckpointUploader) -> JobResult:
     """The child's end, on SIGTERM after it has written a checkpoint; what it left is in the store then."""
-    training = asyncio.create_task(jobs.run(spec, shipping, "", 0))
+    training = asyncio.create_task(jobs.run(spec, uploader, "", 0))
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, training.cancel)
-    taking = asyncio.create_task(shipping.keep_on())
+    taking = asyncio.create_task(uploader.keep_on())
     try:
         await asyncio.wait({training})
     finally:
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)
-        await asyncio.to_thread(shipping.ship, everything=True)
+        await asyncio.to_thread(uploader.upload, everything=True)
     if training.cancelled():
         return JobResult(TERMINATED, "stopped by SIGTERM after a checkpoint")
     return training.result()
@@ -231,5 +231,5 @@ async def _insist(settings: JobSettings, step: Callable[[], Reply]) -> Reply:
 def _read(store: Store, key: str) -> bytes:
     ref = store.find(key)
     if ref is None:
-        raise Rejected("there is no such parcel in the store", where=key)
+        raise Rejected("there is no such bundle in the store", where=key)
     return store.get(ref)

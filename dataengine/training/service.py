@@ -11,8 +11,8 @@ from dataengine.data.image_sources import open_source
 from dataengine.hosting.backends import open_jobs
 from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.runtime.worker import Handler, Observer, Patience
+from dataengine.training.bundle import JobBundler
 from dataengine.training.handler import Trainer
-from dataengine.training.parcel import TrainingParcels
 from dataengine.wire.documents import CheckpointDoc
 
 LONGEST = 7 * 24 * 3600.0
@@ -21,7 +21,7 @@ LONGEST = 7 * 24 * 3600.0
 
 def handlers_of(bench: Bench) -> Mapping[str, Handler]:
     """What the trainer does with which topic; each checkpoint sets the run's figures."""
-    jobs = open_jobs(bench.store, LONGEST, TrainingParcels(bench.store), bench.when_stopped)
+    jobs = open_jobs(bench.store, LONGEST, JobBundler(bench.store), bench.when_stopped)
     trainer = Trainer(bench.store, jobs, cache(open_source), bench.progress, bench.work)
 
     async def on_data_ready(event: Event) -> Sequence[Event]:

@@ -28,9 +28,9 @@ from dataengine.demo.write import Numbered
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.inference.engine import Engine
 from dataengine.student.registry import family
+from dataengine.training.fine_tuning import train
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord, read_records
-from dataengine.training.training import train
 
 HERE = Path(__file__).parent
 FAMILY = "tiny-llava"

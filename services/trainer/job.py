@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from dataengine.training.job import main
+from dataengine.training.child import main
 
 if __name__ == "__main__":
     sys.exit(main())

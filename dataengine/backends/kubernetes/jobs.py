@@ -25,7 +25,7 @@ from dataengine.core.ports import JobResult, JobSpec, Progress, Store
 _STUCK = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"}
 
 
-class Parcels(Protocol):
+class Bundler(Protocol):
     """How a job's inputs get into the store, and its result into the job's folder. Blocking."""
 
     def pack(self, spec: JobSpec, own: str, shared: str, present: Sequence[Path]) -> ArtifactRef:
@@ -69,12 +69,12 @@ class KubernetesJobs:
     """
 
     def __init__(
-        self, api: KubernetesApi, pool: KubernetesPool, store: Store, parcels: Parcels, rhythm: Rhythm = Rhythm()
+        self, api: KubernetesApi, pool: KubernetesPool, store: Store, bundler: Bundler, rhythm: Rhythm = Rhythm()
     ) -> None:
         self._api = api
         self._pool = pool
         self._store = store
-        self._parcels = parcels
+        self._bundler = bundler
         self._rhythm = rhythm
         self._leave_running = False
 
@@ -111,8 +111,8 @@ class KubernetesJobs:
             job = await asyncio.to_thread(self._api.job, name)
         if job is None:
             shared, present = shared_prefix(call.run), self._pool.folders
-            parcel = await asyncio.to_thread(self._parcels.pack, call.spec, prefix, shared, present)
-            manifest = job_manifest(self._pool, name, parcel.key, call.run, call.round_number)
+            bundle = await asyncio.to_thread(self._bundler.pack, call.spec, prefix, shared, present)
+            manifest = job_manifest(self._pool, name, bundle.key, call.run, call.round_number)
             # cancelled in the middle, it must not create the Job behind the back of the one who deletes it
             await _to_its_end(asyncio.to_thread(self._api.create_job, manifest))
 
@@ -147,7 +147,7 @@ class KubernetesJobs:
         finished = call.records.finished()
         if finished is None:
             return None
-        self._parcels.bring_back(call.spec, finished.files)
+        self._bundler.bring_back(call.spec, finished.files)
         return JobResult(finished.exit_code, finished.log_tail)
 
     def _outcome(self, call: _Call, job: Any | None, name: str, attempt: int) -> JobResult:

@@ -27,8 +27,8 @@ def job_name(run: str, name: str, attempt: int) -> str:
     return f"{readable}-{derived_id('job', run, name)[:6]}-{attempt}"
 
 
-def job_manifest(pool: KubernetesPool, name: str, parcel: str, run: str, round_number: int) -> dict[str, Any]:
-    """The Job `name` that trains what the store holds under the key `parcel`."""
+def job_manifest(pool: KubernetesPool, name: str, bundle: str, run: str, round_number: int) -> dict[str, Any]:
+    """The Job `name` that trains what the store holds under the key `bundle`."""
     labels = {
         **pool.labels,
         "app.kubernetes.io/name": APPLICATION,
@@ -36,7 +36,7 @@ def job_manifest(pool: KubernetesPool, name: str, parcel: str, run: str, round_n
         "dataengine/run": _slug(run, 63),
         "dataengine/round": str(round_number),
     }
-    annotations = {**pool.annotations, "dataengine/parcel": parcel}
+    annotations = {**pool.annotations, "dataengine/parcel": bundle}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
@@ -51,7 +51,7 @@ def job_manifest(pool: KubernetesPool, name: str, parcel: str, run: str, round_n
             # a Pod that is on its way out still trains: wait for its end before it is replaced
             "podReplacementPolicy": "Failed",
             "podFailurePolicy": {"rules": _failure_rules()},
-            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": _pod(pool, name, parcel)},
+            "template": {"metadata": {"labels": labels, "annotations": annotations}, "spec": _pod(pool, name, bundle)},
         },
     }
 
@@ -65,7 +65,7 @@ def _failure_rules() -> list[dict[str, Any]]:
     ]
 
 
-def _pod(pool: KubernetesPool, name: str, parcel: str) -> dict[str, Any]:
+def _pod(pool: KubernetesPool, name: str, bundle: str) -> dict[str, Any]:
     pod: dict[str, Any] = {
         "restartPolicy": "Never",  # podFailurePolicy asks for it: a Pod that failed is replaced, not restarted
         "terminationGracePeriodSeconds": pool.grace_seconds,
@@ -78,7 +78,7 @@ def _pod(pool: KubernetesPool, name: str, parcel: str) -> dict[str, Any]:
             "fsGroup": pool.user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(pool, name, parcel)],
+        "containers": [_container(pool, name, bundle)],
         "volumes": _volumes(pool),
     }
     optional = {
@@ -92,7 +92,7 @@ def _pod(pool: KubernetesPool, name: str, parcel: str) -> dict[str, Any]:
     return pod | {key: value for key, value in optional.items() if value}
 
 
-def _container(pool: KubernetesPool, name: str, parcel: str) -> dict[str, Any]:
+def _container(pool: KubernetesPool, name: str, bundle: str) -> dict[str, Any]:
     asked = {"cpu": pool.cpu, "memory": pool.memory}
     # of an extended resource such as a GPU the limit is the request
     bound = {"memory": pool.memory, **({pool.gpu_resource: str(pool.gpus)} if pool.gpus else {})}
@@ -100,7 +100,7 @@ def _container(pool: KubernetesPool, name: str, parcel: str) -> dict[str, Any]:
         "name": CONTAINER,
         "image": pool.image,
         "imagePullPolicy": pool.pull_policy,
-        "command": [*pool.command, parcel],
+        "command": [*pool.command, bundle],
         "env": _variables(pool, name),
         "envFrom": [
             *({"secretRef": {"name": secret}} for secret in pool.secrets),

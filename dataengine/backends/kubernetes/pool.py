@@ -37,7 +37,7 @@ class KubernetesPool:
     namespace: str = "default"
     kubeconfig: Path | None = None
     context: str = ""
-    command: tuple[str, ...] = ("python", "-m", "dataengine.training.job", "--parcel")
+    command: tuple[str, ...] = ("python", "-m", "dataengine.training.child", "--bundle")
     pull_policy: str = "IfNotPresent"
     pull_secrets: tuple[str, ...] = ()
     node_selector: Mapping[str, str] = field(default_factory=dict)

@@ -14,9 +14,9 @@ from transformers import PreTrainedModel
 from dataengine.student.encoding import encode
 from dataengine.student.minigpt_files import adapter_from_authors, adapter_to_authors
 from dataengine.student.weights import read_weights
+from dataengine.training.fine_tuning import train
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
-from dataengine.training.training import train
 from tests.golden.parity.test_minigpt4 import FAMILY, NAMES, V
 from tests.golden.parity.vectors import HERE, LOGITS, apart, copy, embedded, step
 

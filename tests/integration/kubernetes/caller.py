@@ -12,14 +12,14 @@ from dataengine.backends.kubernetes.pool import KubernetesPool
 from dataengine.core.ports import JobSpec
 from dataengine.runtime.environment import read_settings
 from dataengine.testing.silent_progress import SilentProgress
-from tests.integration.kubernetes.cluster import RHYTHM, ScriptParcels
+from tests.integration.kubernetes.cluster import RHYTHM, ScriptBundler
 
 
 def main() -> None:
     store_folder, folder = (Path(text) for text in sys.argv[1:3])
     pool = read_settings(KubernetesPool, "DATAENGINE_KUBERNETES_", os.environ)
     store = DirectoryStore(store_folder)
-    jobs = KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig), pool, store, ScriptParcels(store), RHYTHM)
+    jobs = KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig), pool, store, ScriptBundler(store), RHYTHM)
     spec = JobSpec(folder.name, (folder.parent / "document").read_bytes(), folder)
     asyncio.run(jobs.run(spec, SilentProgress(), "r", 1))
 

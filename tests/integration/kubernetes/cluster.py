@@ -16,7 +16,7 @@ from kubernetes import client, config
 
 from dataengine.backends.directory.store import DirectoryStore
 from dataengine.backends.kubernetes.api import KubernetesApi
-from dataengine.backends.kubernetes.jobs import KubernetesJobs, Parcels, Rhythm
+from dataengine.backends.kubernetes.jobs import Bundler, KubernetesJobs, Rhythm
 from dataengine.backends.kubernetes.manifest import CONTAINER
 from dataengine.backends.kubernetes.pool import KubernetesPool
 from dataengine.core.artifacts import ArtifactRef
@@ -30,7 +30,7 @@ RHYTHM = Rhythm(poll=0.2, patience=60)
 NODE = ("--capacity=nvidia.com/gpu=4", "--label=pool=gpu", "--taint=nvidia.com/gpu=present:NoSchedule")
 
 
-class ScriptParcels:
+class ScriptBundler:
     """Packs nothing but the document of a `scripted_job`."""
 
     def __init__(self, store: Store) -> None:
@@ -86,14 +86,14 @@ class Place:
         }
         return KubernetesPool(**{**known, **settings})
 
-    def jobs(self, parcels: Parcels, module: tuple[str, ...], **settings: Any) -> KubernetesJobs:
+    def jobs(self, bundler: Bundler, module: tuple[str, ...], **settings: Any) -> KubernetesJobs:
         pool = self.pool(module, **settings)
         assert pool.kubeconfig is not None
-        return KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig), pool, self.store, parcels, RHYTHM)
+        return KubernetesJobs(KubernetesApi(pool.namespace, pool.kubeconfig), pool, self.store, bundler, RHYTHM)
 
     def scripted(self, **settings: Any) -> KubernetesJobs:
         """Runs `scripted_job` in Pods."""
-        return self.jobs(ScriptParcels(self.store), SCRIPTED, **settings)
+        return self.jobs(ScriptBundler(self.store), SCRIPTED, **settings)
 
     def pods(self) -> list[Any]:
         """Oldest first."""

@@ -21,7 +21,7 @@ from dataengine.testing.job_contract import ProgressLog, until
 from dataengine.testing.scripted_job import began, release, script
 from dataengine.testing.silent_progress import SilentProgress
 from deploy.local.kubernetes import write_kubeconfig
-from tests.integration.kubernetes.cluster import RHYTHM, ROOT, SCRIPTED, Place, ScriptParcels, as_environment
+from tests.integration.kubernetes.cluster import RHYTHM, ROOT, SCRIPTED, Place, ScriptBundler, as_environment
 
 pytestmark = [pytest.mark.integration]
 
@@ -96,7 +96,7 @@ async def test_an_api_server_that_stays_away_is_told_and_the_job_is_found_later(
 ) -> None:
     pool = place.pool(SCRIPTED)
     api = KubernetesApi(pool.namespace, pool.kubeconfig)
-    impatient = KubernetesJobs(api, pool, place.store, ScriptParcels(place.store), Rhythm(poll=0.1, patience=0.5))
+    impatient = KubernetesJobs(api, pool, place.store, ScriptBundler(place.store), Rhythm(poll=0.1, patience=0.5))
     call = ask(impatient, spec)
     await until(lambda: began(world) == 1)
     place.cluster.apiserver.kill()
@@ -201,7 +201,7 @@ PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watc
 
 def as_account(place: Place, api: KubernetesApi) -> KubernetesJobs:
     pool = place.pool(SCRIPTED)
-    return KubernetesJobs(api, pool, place.store, ScriptParcels(place.store), RHYTHM)
+    return KubernetesJobs(api, pool, place.store, ScriptBundler(place.store), RHYTHM)
 
 
 async def test_jobs_and_reading_pods_are_rights_enough(place: Place, spec: JobSpec, world: Path) -> None:

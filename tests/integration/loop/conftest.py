@@ -53,7 +53,7 @@ def training_child(cluster: Cluster) -> int | None:
     for path in Path("/proc").glob("[0-9]*"):
         try:
             parent = int((path / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            if trainer and parent == trainer.pid and b"dataengine.training.job" in (path / "cmdline").read_bytes():
+            if trainer and parent == trainer.pid and b"dataengine.training.child" in (path / "cmdline").read_bytes():
                 return int(path.name)
         except (OSError, ValueError):
             continue

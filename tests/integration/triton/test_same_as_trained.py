@@ -15,7 +15,7 @@ from dataengine.student.encoding import IGNORED, encode, padded
 from dataengine.student.family import token_id
 from dataengine.student.tiny_llava import TinyLlava
 from dataengine.testing.student_contract import RANK
-from dataengine.training.lesson import Lesson
+from dataengine.training.trainer import StudentWithLoss
 from tests.student_world import StudentWorld
 
 pytestmark = [pytest.mark.integration]
@@ -27,12 +27,12 @@ def losses_in_training(base: Path, adapter: Path) -> list[float]:
     family = TinyLlava()
     tokenizer = family.load_tokenizer(base)
     trained = PeftModel.from_pretrained(family.load_model(base), str(adapter)).eval()
-    lesson = Lesson(trained, family, token_id(tokenizer, family.image_token), sees=False)
+    module = StudentWithLoss(trained, family, token_id(tokenizer, family.image_token), sees=False)
     pixels = family.pixels(Image.open(io.BytesIO(RANK.image))).unsqueeze(0)
     losses = []
     for choice in RANK.choices:
         row = encode(family, tokenizer, [(RANK.prompt, choice)])
-        losses.append(float(lesson(padded([row.ids], 0), padded([row.labels], IGNORED), pixels)["loss"]))
+        losses.append(float(module(padded([row.ids], 0), padded([row.labels], IGNORED), pixels)["loss"]))
     return losses
 
 

@@ -143,7 +143,7 @@ async def test_training_on_top_of_the_best_looks_at_the_weaknesses_of_the_best()
     worse = {"counting": 10, "scene": 90, "text": 50}
     pools = {}
     for start in ("base", "best"):
-        synthetic_run = SyntheticRun(settings={"training": {"start": start}, "analysis": {"weighting": "error"}})
+        synthetic_run = SyntheticRun(settings={"training": {"init_from": start}, "analysis": {"weighting": "error"}})
         await analyse(synthetic_run, synthetic_run.evaluate(0, BASE))
         _, analysis = await analyse(synthetic_run, synthetic_run.evaluate(1, worse))
         assert analysis.best_round == 0

@@ -70,7 +70,9 @@ def test_the_embedded_teacher_costs_nothing() -> None:
 def test_rounds_may_buy_different_amounts_and_start_anew_or_go_on() -> None:
     budgets = {"budget": 5, "budgets": (80, 90)}
     base = plan_rounds(run_file(generation=budgets), lambda _: Recipe(), SIZE, None, None)
-    best = plan_rounds(run_file(generation=budgets, training={"start": "best"}), lambda _: Recipe(), SIZE, None, None)
+    best = plan_rounds(
+        run_file(generation=budgets, training={"init_from": "best"}), lambda _: Recipe(), SIZE, None, None
+    )
     assert [(plan.samples, plan.cumulative, plan.records) for plan in base] == [(80, 80, 80), (90, 170, 170)]
     assert [plan.records for plan in best] == [80, 90]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dataengine.runtime.runfile import read_run_file
-from dataengine.training.mix import by_root_of_size
+from dataengine.training.mixture import by_sqrt_size
 from tests.unit.cli.commands import CommandLine
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -61,11 +61,11 @@ def test_minigpt4_v2_draws_25_data_sets_by_ratios_that_sum_to_850() -> None:
 def test_the_first_generation_draws_by_the_root_of_size_each_round_by_itself() -> None:
     run = read_run_file(EXAMPLES / "minigpt4" / "run.yaml")
     mix = run.training.mixed()
-    assert mix is not None and mix.by == "root-of-size"
+    assert mix is not None and mix.by == "sqrt-size"
     assert [part.each_round for part in mix.engine] == [True]
     sizes = {"cc-sbu-align": 3439, "aokvqa": 17_056, "round 1": run.generation.budget_in(1)}
     sizes |= {"round 2": run.generation.budget_in(2)}
-    shares, published = by_root_of_size(sizes), (60, 130, 70, 135)
+    shares, published = by_sqrt_size(sizes), (60, 130, 70, 135)
     assert list(shares.values()) == pytest.approx([ratio / sum(published) for ratio in published], abs=0.005)
 
 

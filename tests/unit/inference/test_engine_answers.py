@@ -12,9 +12,9 @@ from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 from dataengine.inference.engine import Engine
 from dataengine.student.tiny_llava import TinyLlava
+from dataengine.training.fine_tuning import train
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
-from dataengine.training.training import train
 from tests.unit import micro_student
 
 RED, BLUE = micro_student.image((220, 0, 0)), micro_student.image((0, 0, 220))

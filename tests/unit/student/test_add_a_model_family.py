@@ -41,7 +41,7 @@ from dataengine.core.questions import Answer, AnswerMode
 from dataengine.student.registry import family
 from dataengine.training.recipe import family_recipe
 from dataengine.training.records import TrainingRecord
-from dataengine.training.training import train
+from dataengine.training.fine_tuning import train
 from dataengine.inference.engine import Engine
 
 torch.set_num_threads(1)

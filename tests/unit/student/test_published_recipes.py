@@ -11,12 +11,12 @@ import torch
 from dataengine.core.errors import ConfigurationError
 from dataengine.student.encoding import IGNORED, mean_answer_loss, mean_token_loss
 from dataengine.student.registry import FAMILIES
-from dataengine.training.mix import ALL_RATIOS, ENGINE_FORMS, ENGINE_RATIO, by_ratio, by_root_of_size, by_size
+from dataengine.training.fine_tuning import train
+from dataengine.training.job import TrainingJob
+from dataengine.training.mixture import ALL_RATIOS, ENGINE_FORMS, ENGINE_RATIO, by_ratio, by_size, by_sqrt_size
 from dataengine.training.recipe import PUBLISHED, Recipe, family_recipe, recipe_in_round
 from dataengine.training.records import TrainingRecord
 from dataengine.training.schedule import FlooredCosine
-from dataengine.training.specification import TrainingJob
-from dataengine.training.training import train
 from tests.golden.parity.vectors import HERE
 from tests.unit.student.real_families import REAL
 
@@ -80,7 +80,7 @@ def test_a_job_changes_only_what_it_names(tmp_path: Path) -> None:
 
 def test_data_sets_are_mixed_as_published() -> None:
     assert by_size({"mix665k": 665_000, "engine": 220_000})["engine"] == pytest.approx(220 / 885)
-    assert by_root_of_size({"small": 100, "large": 10_000}) == pytest.approx({"small": 1 / 11, "large": 10 / 11})
+    assert by_sqrt_size({"small": 100, "large": 10_000}) == pytest.approx({"small": 1 / 11, "large": 10 / 11})
     others = ALL_RATIOS - ENGINE_RATIO * len(ENGINE_FORMS)
     shares = by_ratio({**dict.fromkeys(ENGINE_FORMS, ENGINE_RATIO), "the other 22": others})
     assert sum(shares[form] for form in ENGINE_FORMS) == pytest.approx(0.141, abs=0.0005)

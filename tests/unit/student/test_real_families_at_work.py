@@ -14,9 +14,9 @@ from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode
 from dataengine.inference.engine import Engine
 from dataengine.student.registry import FAMILIES
+from dataengine.training.fine_tuning import train
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
-from dataengine.training.training import train
 from tests.golden.parity.vectors import HERE
 from tests.unit.student.real_families import REAL, Real, image
 

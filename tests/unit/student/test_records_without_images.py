@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from dataengine.core.samples import Sample
-from dataengine.training.lessons import LengthGroups
+from dataengine.training.fine_tuning import train
 from dataengine.training.recipe import Recipe
 from dataengine.training.record_files import RecordFile
 from dataengine.training.records import TrainingRecord, read_records
-from dataengine.training.training import train
+from dataengine.training.sampler import LengthGroups
 from tests.golden.parity.vectors import HERE
 from tests.unit.student.real_families import REAL
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from dataengine.backends.directory.store import DirectoryStore
 from dataengine.backends.kubernetes.job_records import JobRecords, job_prefix, shared_prefix
 from dataengine.core.ports import JobSpec
-from dataengine.training.parcel import TrainingParcels
+from dataengine.training.bundle import JobBundler
 from dataengine.training.records import TrainingRecord
 from deploy.local.server import free_port
 from tests.unit import micro_student
@@ -42,7 +42,7 @@ class SmallJob:
         return cls(home)
 
     def spec(self, name: str, **recipe: object) -> JobSpec:
-        """A job on the lesson; twice the same recipe is the same training."""
+        """A job on the small_job; twice the same recipe is the same training."""
         folder = self.home / "jobs" / name
         settings = {"batch_size": 4, "rank": 4, "dropout": 0.1, "checkpoint_steps": 3, "lr": 5e-3, **recipe}
         document = {
@@ -59,9 +59,9 @@ class SmallJob:
 
 
 def pack(store: DirectoryStore, spec: JobSpec) -> tuple[str, JobRecords]:
-    """The key of the parcel, and the job's records."""
+    """The key of the bundle, and the job's records."""
     prefix = job_prefix(RUN, 1, spec.name)
-    ref = TrainingParcels(store).pack(spec, prefix, shared_prefix(RUN))
+    ref = JobBundler(store).pack(spec, prefix, shared_prefix(RUN))
     return ref.key, JobRecords(store, prefix)
 
 
@@ -74,7 +74,7 @@ def elsewhere(store: Path, machine: Path, key: str, processes: int = 1) -> subpr
         "DATAENGINE_JOB_MEET": f"127.0.0.1:{free_port()}",
         "CUDA_VISIBLE_DEVICES": "",
     }
-    command = [sys.executable, "-m", "dataengine.training.job", "--parcel", key]
+    command = [sys.executable, "-m", "dataengine.training.child", "--bundle", key]
     return subprocess.Popen(command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL)
 
 
@@ -83,7 +83,7 @@ def here(spec: JobSpec) -> Path:
     document = spec.folder / "spec.json"
     document.write_bytes(spec.document)
     subprocess.run(
-        [sys.executable, "-m", "dataengine.training.job", str(document)], check=True, stdin=subprocess.DEVNULL
+        [sys.executable, "-m", "dataengine.training.child", str(document)], check=True, stdin=subprocess.DEVNULL
     )
     return out_of(spec)
 

@@ -13,8 +13,8 @@ from dataengine.data.exports import LETTER_SUFFIX
 from dataengine.testing.fake_jobs import FakeJobs
 from dataengine.testing.images import noisy_image
 from dataengine.training.handler import TrainingFailed
+from dataengine.training.job import TrainingJob
 from dataengine.training.record_files import RecordFile
-from dataengine.training.specification import TrainingJob
 from tests.unit.training.harness import Harness, base_data, pets_by_ratio
 
 
@@ -28,10 +28,10 @@ async def test_the_adapter_is_put_in_the_store_and_described(tmp_path: Path) -> 
 
 
 async def test_from_the_base_all_rounds_are_learned_from_the_best_only_this_one(tmp_path: Path) -> None:
-    everything = Harness(tmp_path / "a", {"start": "base"})
+    everything = Harness(tmp_path / "a", {"init_from": "base"})
     await everything.train()
     assert len(everything.records()) == 6
-    latest = Harness(tmp_path / "b", {"start": "best"})
+    latest = Harness(tmp_path / "b", {"init_from": "best"})
     await latest.train()
     assert len(latest.records()) == 3
 
@@ -113,7 +113,7 @@ async def test_a_mix_gives_the_job_a_file_for_each_data_set_and_form(tmp_path: P
     assert [part.name for part in checkpoint.mix.sets] == names
     assert [part.share for part in checkpoint.mix.sets] == pytest.approx([40 / 123] * 3 + [3 / 123])
     assert checkpoint.mix.sets[3].digest == digest_of((tmp_path / "pets.json").read_bytes())
-    assert TrainingJob.model_validate(given).lesson().by == "ratio"
+    assert TrainingJob.model_validate(given).mixture().by == "ratio"
 
 
 async def test_each_round_may_be_a_data_set_of_its_own(tmp_path: Path) -> None:

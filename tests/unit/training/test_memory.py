@@ -7,10 +7,10 @@ import torch
 
 from dataengine.student.registry import FAMILIES
 from dataengine.student.tiny_llava import TinyLlava, build_model, build_tokenizer
-from dataengine.training.lesson import Lesson
+from dataengine.training.fine_tuning import _fresh
 from dataengine.training.memory import Batch, TrainingMemory, longest_batch, training_memory
 from dataengine.training.recipe import Recipe, family_recipe
-from dataengine.training.training import _fresh
+from dataengine.training.trainer import StudentWithLoss
 
 GIB = 2**30
 FAMILY = TinyLlava()
@@ -25,7 +25,7 @@ def measured(recipe: Recipe, batch: Batch) -> tuple[TrainingMemory, float, float
     if recipe.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
     student = _fresh(model, FAMILY, recipe).train()
-    lesson = Lesson(student, FAMILY, FAMILY.image_token_id(tokenizer), sees=True, per_token=True)
+    module = StudentWithLoss(student, FAMILY, FAMILY.image_token_id(tokenizer), sees=True, per_token=True)
     optimizer = torch.optim.AdamW([p for p in student.parameters() if p.requires_grad], lr=1e-4)
     ids = torch.full((batch.records, batch.tokens), 10)
     ids[:, 1 : 1 + FAMILY.num_image_tokens] = FAMILY.image_token_id(tokenizer)
@@ -34,7 +34,7 @@ def measured(recipe: Recipe, batch: Batch) -> tuple[TrainingMemory, float, float
     seen = torch.randn(batch.records, FAMILY.num_image_tokens, 64)
 
     def step() -> None:
-        lesson(ids, labels, seen)["loss"].backward()
+        module(ids, labels, seen)["loss"].backward()
         optimizer.step()
         optimizer.zero_grad()
 

@@ -12,11 +12,11 @@ from safetensors.torch import load_file
 
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.tiny_llava import TinyLlava
-from dataengine.training.lessons import LengthGroups
+from dataengine.training.fine_tuning import Trained, TrainingProgress, last_whole_checkpoint, train
 from dataengine.training.recipe import Recipe
 from dataengine.training.record_files import RecordFile
 from dataengine.training.records import TrainingRecord
-from dataengine.training.training import Trained, TrainingProgress, last_whole_checkpoint, train
+from dataengine.training.sampler import LengthGroups
 from tests.unit import micro_student
 
 RECIPE = Recipe(epochs=4, batch_size=4, rank=4, dropout=0.1, checkpoint_steps=3, lr=5e-3)
@@ -145,7 +145,7 @@ def test_every_record_comes_once_per_epoch_in_an_order_of_its_own() -> None:
 
 
 def job(specification: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dataengine.training.job", str(specification)]
+    command = [sys.executable, "-m", "dataengine.training.child", str(specification)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -13,11 +13,11 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from dataengine.student.tiny_llava import TinyLlava
-from dataengine.training.lesson import Lesson
-from dataengine.training.lessons import CPU, Lessons, PreparedLessons, Reader, ReadLessons
+from dataengine.training.dataset import CPU, EncodedDataset, InMemoryDataset, LazyDataset, build_dataset
+from dataengine.training.fine_tuning import _fresh, train, training_device
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
-from dataengine.training.training import _fresh, train, training_device
+from dataengine.training.trainer import StudentWithLoss
 from tests.unit import micro_student
 
 CARD = torch.device("cuda")
@@ -58,13 +58,13 @@ def records(tmp_path: Path) -> list[TrainingRecord]:
     return made
 
 
-def lessons(family: TinyLlava, base: Path, records: Sequence[TrainingRecord], on: torch.device = CPU) -> Lessons:
-    return Reader(family, family.load_tokenizer(base), RECIPE, family.load_model(base), on).lessons(records)
+def dataset(family: TinyLlava, base: Path, records: Sequence[TrainingRecord], on: torch.device = CPU) -> EncodedDataset:
+    return build_dataset(records, family, family.load_tokenizer(base), RECIPE, family.load_model(base), on)
 
 
 def test_on_a_cpu_every_image_is_looked_at_once_before_the_training(base: Path, records: list[TrainingRecord]) -> None:
     family = Watched()
-    held = lessons(family, base, [*records, *records])
+    held = dataset(family, base, [*records, *records])
     assert held.seen
     assert [look.images for look in family.looks] == [1, 3]  # a blank one for its shape
     assert not any(look.gradients for look in family.looks)
@@ -74,8 +74,8 @@ def test_for_another_device_images_stay_pixels_and_the_cpu_looks_at_none(
     base: Path, records: list[TrainingRecord]
 ) -> None:
     family = Watched()
-    held = lessons(family, base, records, CARD)
-    assert isinstance(held, PreparedLessons) and not held.seen
+    held = dataset(family, base, records, CARD)
+    assert isinstance(held, InMemoryDataset) and not held.seen
     assert family.looks == []
     assert held.batch([0, 2], 0)["pictures"].shape == (2, 3, family.side, family.side)
 
@@ -100,14 +100,14 @@ def gradients(family: TinyLlava, base: Path, recipe: Recipe, batch: dict[str, to
     torch.manual_seed(3)
     model, _ = student(base, recipe)
     image_token_id = family.image_token_id(family.load_tokenizer(base))
-    Lesson(model, family, image_token_id, sees=False)(**batch)["loss"].backward()
+    StudentWithLoss(model, family, image_token_id, sees=False)(**batch)["loss"].backward()
     return {name: float(p.grad.norm()) for name, p in model.named_parameters() if p.grad is not None}
 
 
 def test_a_frozen_tower_keeps_nothing_for_gradients_and_one_that_is_trained_gets_them(
     base: Path, records: list[TrainingRecord]
 ) -> None:
-    batch = lessons(TinyLlava(), base, records, CARD).batch([0, 1, 2], 0)
+    batch = dataset(TinyLlava(), base, records, CARD).batch([0, 1, 2], 0)
     frozen, trained = Watched(), Watched()
     without = gradients(frozen, base, RECIPE, batch)
     assert [look.gradients for look in frozen.looks] == [False]
@@ -126,9 +126,9 @@ def test_looked_at_before_or_beside_the_training_the_loss_is_the_same(
         family = TinyLlava()
         torch.manual_seed(3)
         model, _ = student(base, RECIPE)
-        made = lessons(family, base, records, place)
-        lesson = Lesson(model, family, family.image_token_id(family.load_tokenizer(base)), sees=made.seen)
-        losses.append(float(lesson(**made.batch([0, 1, 2], 0))["loss"]))
+        made = dataset(family, base, records, place)
+        module = StudentWithLoss(model, family, family.image_token_id(family.load_tokenizer(base)), sees=made.seen)
+        losses.append(float(module(**made.batch([0, 1, 2], 0))["loss"]))
     assert losses[0] == pytest.approx(losses[1], abs=1e-6)
 
 
@@ -140,8 +140,8 @@ PIXELS = 3 * 96 * 96 * 4
 def test_nothing_is_held_of_more_than_fits(base: Path, records: list[TrainingRecord], bound: dict[str, int]) -> None:
     family = Watched()
     tokenizer, tower = family.load_tokenizer(base), family.load_model(base)
-    assert isinstance(Reader(family, tokenizer, RECIPE, tower, CARD, **bound).lessons(records), PreparedLessons)
+    assert isinstance(build_dataset(records, family, tokenizer, RECIPE, tower, CARD, **bound), InMemoryDataset)
     tighter = {name: limit - 1 for name, limit in bound.items()}
-    read = Reader(family, tokenizer, RECIPE, tower, CARD, **tighter).lessons(records)
-    assert isinstance(read, ReadLessons) and not read.seen
+    read = build_dataset(records, family, tokenizer, RECIPE, tower, CARD, **tighter)
+    assert isinstance(read, LazyDataset) and not read.seen
     assert family.looks == []

@@ -1,6 +1,6 @@
 """A training job packed into the store, for a machine that shares nothing else with this one.
 
-The document names, as artifacts: the base's files, the adapter to go on from, and one tar ball with the records of each
+The document names, as artifacts: the base's files, the adapter to go on from, and one tar file with the records of each
 data set and their images. On the other machine it becomes a folder and the same specification with that folder's
 paths. Weights and images that both machines have under the same path are named and not packed.
 """
@@ -27,7 +27,7 @@ from dataengine.wire.documents import Document
 from dataengine.wire.trees import fetch_tree, put_tree
 
 
-class TrainingParcel(Document):
+class JobBundle(Document):
     """`specification` is a `TrainingJob` without the paths that are given here. `base` is empty where the other machine
     has the folder of that name."""
 
@@ -37,29 +37,29 @@ class TrainingParcel(Document):
     lesson: ArtifactRef
 
 
-class TrainingParcels:
-    """The `Parcels` of training jobs."""
+class JobBundler:
+    """The `Bundler` of training jobs."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def pack(self, spec: JobSpec, own: str, shared: str, present: Sequence[Path] = ()) -> ArtifactRef:
-        """See `Parcels.pack`. Raises InputError for records or folders that are not there."""
+        """See `Bundler.pack`. Raises InputError for records or folders that are not there."""
         specification = json.loads(spec.document)
         base, adapter = Path(specification["base"]), specification.get("previous_adapter")
         there = any(base.is_relative_to(folder) for folder in present)
         left_out = {"out", "previous_adapter"}
         records = [Path(path) for path in _paths(specification)]
-        parcel = TrainingParcel(
+        bundle = JobBundle(
             specification={name: value for name, value in _moved(specification).items() if name not in left_out},
             base={} if there else self._put(f"{shared}/base", base),
             adapter=self._put(f"{own}/previous", Path(adapter)) if adapter else {},
-            lesson=self._put_lesson(own, records, spec.folder / "lesson.tar", present),
+            lesson=self._put_records(own, records, spec.folder / "lesson.tar", present),
         )
-        return self._store.put(f"{own}/parcel.json", parcel.encode())
+        return self._store.put(f"{own}/parcel.json", bundle.encode())
 
     def bring_back(self, spec: JobSpec, files: Mapping[str, ArtifactRef]) -> None:
-        """See `Parcels.bring_back`: the specification's folder `out` appears whole."""
+        """See `Bundler.bring_back`: the specification's folder `out` appears whole."""
         out = Path(json.loads(spec.document)["out"])
         if not out.exists():
             held = fetch_tree(self._store, files, spec.folder / "results")
@@ -70,14 +70,14 @@ class TrainingParcels:
             raise InputError("there is no such folder of weights", where=str(folder), todo="Check student.base")
         return put_tree(self._store, prefix, folder, links_out=True)  # a downloaded base is links into its cache
 
-    def _put_lesson(self, own: str, records: Sequence[Path], ball: Path, present: Sequence[Path]) -> ArtifactRef:
+    def _put_records(self, own: str, records: Sequence[Path], archive: Path, present: Sequence[Path]) -> ArtifactRef:
         try:
-            _Ball(present).write(records, ball)
-            return self._store.put_file(f"{own}/lesson.tar", ball)
+            _Tar(present).write(records, archive)
+            return self._store.put_file(f"{own}/lesson.tar", archive)
         except FileNotFoundError as error:
             raise InputError("records or a picture of theirs are gone", where=str(error.filename)) from error
         finally:
-            ball.unlink(missing_ok=True)
+            archive.unlink(missing_ok=True)
 
 
 def _paths(specification: Mapping[str, Any]) -> list[str]:
@@ -87,7 +87,7 @@ def _paths(specification: Mapping[str, Any]) -> list[str]:
 
 
 def _moved(specification: Mapping[str, Any], folder: Path = Path()) -> dict[str, Any]:
-    """The specification with its files of records below `folder`, under the names that they have in a tar ball."""
+    """The specification with its files of records below `folder`, under the names that they have in a tar file."""
     mix = specification.get("mix")
     if not mix:
         return {**specification, "records": str(folder / _name(0))}
@@ -99,18 +99,18 @@ def _name(number: int) -> str:
     return f"records-{number:03d}.jsonl"
 
 
-class _Ball:
-    """Records and images in one tar ball: the same content gives the same bytes."""
+class _Tar:
+    """Records and images in one tar file: the same content gives the same bytes."""
 
     def __init__(self, present: Sequence[Path]) -> None:
         self._present = present
         self._names: dict[str, str] = {}
 
-    def write(self, records: Sequence[Path], ball: Path) -> None:
+    def write(self, records: Sequence[Path], archive: Path) -> None:
         """Raises FileNotFoundError where records or an image are gone."""
-        part = ball.with_suffix(".part")
+        part = archive.with_suffix(".part")
         try:
-            with tarfile.open(ball, "w") as tar:
+            with tarfile.open(archive, "w") as tar:
                 for number, path in enumerate(records):
                     with part.open("wb") as file:
                         file.writelines(self._lines(path, tar))
@@ -122,7 +122,7 @@ class _Ball:
             part.unlink(missing_ok=True)
 
     def _lines(self, records: Path, tar: tarfile.TarFile) -> Iterator[bytes]:
-        """The records with their images' names in the tar ball; a new image is put there."""
+        """The records with their images' names in the tar file; a new image is put there."""
         with records.open(encoding="utf-8") as file:
             for line in file:
                 record = json.loads(line)
@@ -139,29 +139,29 @@ class _Ball:
         return self._names[image]
 
 
-def open_parcel(store: Store, document: bytes, folder: Path) -> bytes:
-    """Unpack a parcel into `folder`; the specification of the job, with paths below `folder`.
+def open_bundle(store: Store, document: bytes, folder: Path) -> bytes:
+    """Unpack a bundle into `folder`; the specification of the job, with paths below `folder`.
 
-    Raises ContractError for a document that is no parcel, and what the store raises.
+    Raises ContractError for a document that is no bundle, and what the store raises.
     """
     try:
-        parcel = TrainingParcel.model_validate_json(document)
+        bundle = JobBundle.model_validate_json(document)
     except ValidationError as error:
-        raise ContractError(f"is no training parcel: {error.errors()[0]['msg']}", where="parcel") from error
-    lesson = folder / "lesson"
-    specification = {**_moved(parcel.specification, lesson), "out": str(folder / "out")}
-    _open_lesson(store.local(parcel.lesson), lesson, _paths(specification))
-    if parcel.base:
-        specification["base"] = str(fetch_tree(store, parcel.base, folder / "weights"))
-    if parcel.adapter:
-        specification["previous_adapter"] = str(fetch_tree(store, parcel.adapter, folder / "weights"))
+        raise ContractError(f"is no job bundle: {error.errors()[0]['msg']}", where="bundle") from error
+    inputs = folder / "inputs"
+    specification = {**_moved(bundle.specification, inputs), "out": str(folder / "out")}
+    _unpack(store.local(bundle.lesson), inputs, _paths(specification))
+    if bundle.base:
+        specification["base"] = str(fetch_tree(store, bundle.base, folder / "weights"))
+    if bundle.adapter:
+        specification["previous_adapter"] = str(fetch_tree(store, bundle.adapter, folder / "weights"))
     return canonical_json(specification)
 
 
-def _open_lesson(ball: Path, folder: Path, records: Sequence[str]) -> None:
-    """Unpack the tar ball; the paths of packed images are made absolute."""
+def _unpack(archive: Path, folder: Path, records: Sequence[str]) -> None:
+    """Unpack the tar file; the paths of packed images are made absolute."""
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(ball) as tar:
+    with tarfile.open(archive) as tar:
         for member in tar:  # extractall has its filters only since Python 3.11.4
             _extract(tar, member, folder)
     for path in map(Path, records):
@@ -179,7 +179,7 @@ def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> Non
     content = tar.extractfile(member) if member.isfile() else None
     if content is None or name_fault(member.name):
         shown = plain(member.name, longest=120, one_line=True)
-        raise ContractError(f"has a member that is no file of it: {shown}", where="parcel")
+        raise ContractError(f"has a member that is no file of it: {shown}", where="bundle")
     target = below(folder, member.name)
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:

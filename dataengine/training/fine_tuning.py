@@ -23,11 +23,11 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArgum
 
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.family import Family
-from dataengine.training.lesson import Lesson, LessonTrainer, Watch, agree_on_checkpoint
-from dataengine.training.lessons import Lessons, Reader
-from dataengine.training.mix import Mix, expected_batch
+from dataengine.training.dataset import EncodedDataset, build_dataset
+from dataengine.training.mixture import Mixture, expected_batch
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
+from dataengine.training.trainer import ProgressCallback, StudentTrainer, StudentWithLoss, agree_on_checkpoint
 
 BROKEN_WEIGHTS = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 
@@ -53,7 +53,7 @@ class Trained:
 def train(
     family: Family,
     base: Path,
-    records: Sequence[TrainingRecord] | Mix,
+    records: Sequence[TrainingRecord] | Mixture,
     recipe: Recipe,
     out: Path,
     *,
@@ -76,51 +76,53 @@ def train(
     def tell(step: int, steps: int, loss: float) -> None:
         progress(TrainingProgress(step, steps, loss, time.monotonic() - began))
 
-    watch = Watch(tell, cancelled)
-    mix = records if isinstance(records, Mix) else Mix.of(records)
-    pupil = _load(family, base, mix, recipe, previous)
-    trainer = _trainer(pupil, mix, recipe, watch, out / "work")
-    metrics = _run(trainer, watch, out / "work")
+    callback = ProgressCallback(tell, cancelled)
+    mixture = records if isinstance(records, Mixture) else Mixture.of(records)
+    loaded = _load(family, base, mixture, recipe, previous)
+    trainer = _trainer(loaded, mixture, recipe, callback, out / "work")
+    metrics = _run(trainer, callback, out / "work")
     if not trainer.is_world_process_zero():  # one of several processes keeps what all of them have
         return Trained(out / "adapter", {})
-    metrics |= {"records": len(mix.records), "trained_parameters": _size_of_trained(pupil.model)}
-    if mix.by != "size":
+    metrics |= {"records": len(mixture.records), "trained_parameters": _size_of_trained(loaded.model)}
+    if mixture.by != "size":
         drawn = Counter(trainer.drawn_batches().steps)
-        metrics["drawn"] = {part.name: drawn[number] for number, part in enumerate(mix.sets)}
-    return _keep(pupil, recipe, out, {**metrics, "seconds": round(time.monotonic() - began, 3)})
+        metrics["drawn"] = {part.name: drawn[number] for number, part in enumerate(mixture.sets)}
+    return _keep(loaded, recipe, out, {**metrics, "seconds": round(time.monotonic() - began, 3)})
 
 
 @dataclass(frozen=True, slots=True)
-class _Pupil:
+class _LoadedStudent:
     """A student that is ready to be trained, and what it is trained on."""
 
     model: PeftModel
-    lessons: Lessons
+    dataset: EncodedDataset
     tokenizer: PreTrainedTokenizerBase
     family: Family
 
 
-def _trainer(pupil: _Pupil, mix: Mix, recipe: Recipe, watch: Watch, work: Path) -> LessonTrainer:
-    lesson = Lesson(
-        pupil.model,
-        pupil.family,
-        pupil.family.image_token_id(pupil.tokenizer),
-        sees=pupil.lessons.seen,
+def _trainer(
+    loaded: _LoadedStudent, mixture: Mixture, recipe: Recipe, callback: ProgressCallback, work: Path
+) -> StudentTrainer:
+    student = StudentWithLoss(
+        loaded.model,
+        loaded.family,
+        loaded.family.image_token_id(loaded.tokenizer),
+        sees=loaded.dataset.seen,
         per_token=recipe.loss == "token",
     )
     arguments = _arguments(recipe, work)
-    arguments.max_steps = _steps(recipe, mix, arguments.world_size)
-    pad = cast(int, pupil.tokenizer.pad_token_id)
-    return LessonTrainer(lesson, arguments, pupil.lessons, mix, recipe, watch, pad)
+    arguments.max_steps = _steps(recipe, mixture, arguments.world_size)
+    pad = cast(int, loaded.tokenizer.pad_token_id)
+    return StudentTrainer(student, arguments, loaded.dataset, mixture, recipe, callback, pad)
 
 
-def _run(trainer: LessonTrainer, watch: Watch, work: Path) -> dict[str, object]:
+def _run(trainer: StudentTrainer, callback: ProgressCallback, work: Path) -> dict[str, object]:
     """Train to the end, from the last whole checkpoint if there is one; what the training says of itself."""
     resume = last_whole_checkpoint(work)
     step = int(resume.name.rsplit("-", 1)[1]) if resume else 0
     agree_on_checkpoint(step)
     output = trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    if watch.stopped:
+    if callback.stopped:
         raise Cancelled("training was cancelled", where=str(work), todo="start it again to go on from its checkpoint")
     return {
         "loss": output.training_loss,
@@ -130,9 +132,9 @@ def _run(trainer: LessonTrainer, watch: Watch, work: Path) -> dict[str, object]:
     }
 
 
-def _keep(pupil: _Pupil, recipe: Recipe, out: Path, metrics: dict[str, object]) -> Trained:
+def _keep(loaded: _LoadedStudent, recipe: Recipe, out: Path, metrics: dict[str, object]) -> Trained:
     """Write adapter, recipe and, last, metrics; remove what training needed to go on."""
-    adapter = _save(pupil.model, pupil.family, out)
+    adapter = _save(loaded.model, loaded.family, out)
     shutil.rmtree(out / "work", ignore_errors=True)
     (out / "recipe.json").write_text(recipe.model_dump_json(indent=1))
     partial = out / "metrics.json.part"
@@ -145,7 +147,7 @@ def _size_of_trained(model: PeftModel) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _load(family: Family, base: Path, mix: Mix, recipe: Recipe, previous: Path | None) -> _Pupil:
+def _load(family: Family, base: Path, mixture: Mixture, recipe: Recipe, previous: Path | None) -> _LoadedStudent:
     set_seed(recipe.seed)
     try:
         family = family.fitted(base)
@@ -158,13 +160,13 @@ def _load(family: Family, base: Path, mix: Mix, recipe: Recipe, previous: Path |
     if recipe.precision == "fp32":
         torch.nn.Module.float(plain)
     tower = None if recipe.train_vision else plain
-    lessons = Reader(family, tokenizer, recipe, tower, training_device()).lessons(mix.records)
+    dataset = build_dataset(mixture.records, family, tokenizer, recipe, tower, training_device())
     set_seed(recipe.seed)
     model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
     for parameter in model.parameters():
         if parameter.requires_grad:  # small steps would be lost in half precision
             parameter.data = parameter.data.float()
-    return _Pupil(model, lessons, tokenizer, family)
+    return _LoadedStudent(model, dataset, tokenizer, family)
 
 
 def _fresh(plain: PreTrainedModel, family: Family, recipe: Recipe) -> PeftModel:
@@ -228,17 +230,17 @@ def _arguments(recipe: Recipe, work: Path) -> TrainingArguments:
     )
 
 
-def _steps(recipe: Recipe, mix: Mix, processes: int) -> int:
+def _steps(recipe: Recipe, mixture: Mixture, processes: int) -> int:
     """How many optimizer steps; -1: as many as the epochs take."""
     if recipe.max_steps is not None:
         return recipe.max_steps
     if recipe.iterations_per_epoch is not None:
         return round(recipe.epochs * recipe.iterations_per_epoch)
-    if mix.by == "size":
+    if mixture.by == "size":
         return -1
-    sizes = {part.name: part.batch_size or recipe.batch_size for part in mix.sets}
-    step = expected_batch(sizes, mix.shares) * recipe.gradient_accumulation * processes
-    return ceil(recipe.epochs * len(mix.records) / step)
+    sizes = {part.name: part.batch_size or recipe.batch_size for part in mixture.sets}
+    step = expected_batch(sizes, mixture.shares) * recipe.gradient_accumulation * processes
+    return ceil(recipe.epochs * len(mixture.records) / step)
 
 
 def last_whole_checkpoint(work: Path) -> Path | None:

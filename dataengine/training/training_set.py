@@ -13,8 +13,15 @@ from dataengine.core.identity import canonical_json, derived_seed, digest_of, di
 from dataengine.core.ports import ImageSource
 from dataengine.core.samples import Sample
 from dataengine.runtime.runfile import RunFile
-from dataengine.runtime.training_sections import ENGINE, EngineDataSection, MixedSection, MixForm, MixSection
-from dataengine.training.mix import by_ratio, by_root_of_size, by_size
+from dataengine.runtime.training_sections import (
+    ENGINE,
+    ROOT_OF_SIZE,
+    EngineDataSection,
+    MixedSection,
+    MixForm,
+    MixSection,
+)
+from dataengine.training.mixture import by_ratio, by_size, by_sqrt_size
 from dataengine.training.record_files import count_records, write_records
 from dataengine.training.records import TrainingRecord, engine_records, has_form, read_records, replay_records, turns_in
 from dataengine.wire.mixes import MixDoc, MixedSet
@@ -29,7 +36,7 @@ class RoundSamples:
     samples: Sequence[Sample]
 
 
-class Material(Protocol):
+class TrainingSet(Protocol):
     """Records for a job."""
 
     @property
@@ -40,7 +47,7 @@ class Material(Protocol):
         """Put them below `folder`; the keys of a training job that name them."""
 
 
-def material_of(run: RunFile, rounds: Sequence[RoundSamples], order: int, seed: int, work: Path) -> Material:
+def training_set_of(run: RunFile, rounds: Sequence[RoundSamples], order: int, seed: int, work: Path) -> TrainingSet:
     """What the run file wants of the engine's data of `rounds`. `order` is the seed of a single list of records, `seed`
     that of the training, which draws from a mix. Caches lie below `work`.
 
@@ -48,11 +55,11 @@ def material_of(run: RunFile, rounds: Sequence[RoundSamples], order: int, seed: 
     """
     mix = run.training.mixed()
     if mix is None:
-        return _OneList(run, rounds, order, work)
-    return _Mixed(mix, rounds, seed, work)
+        return _ListedRecords(run, rounds, order, work)
+    return _MixedSets(mix, rounds, seed, work)
 
 
-class _OneList:
+class _ListedRecords:
     """The engine's samples, and replay, in an order drawn by the seed."""
 
     def __init__(self, run: RunFile, rounds: Sequence[RoundSamples], order: int, work: Path) -> None:
@@ -75,7 +82,7 @@ class _OneList:
         )
 
     def write(self, folder: Path, source: ImageSource) -> dict[str, Any]:
-        """See Material."""
+        """See TrainingSet."""
         records = engine_records(self._samples, source, self._work / "pictures", self._turns) + self._replay
         random.Random(self._order).shuffle(records)
         write_records(records, folder / "records.jsonl")
@@ -94,7 +101,7 @@ class _Part:
     put: Callable[[Path, ImageSource], Path]
 
 
-class _Mixed:
+class _MixedSets:
     """Data sets of which each is a file."""
 
     def __init__(self, mix: MixSection, rounds: Sequence[RoundSamples], seed: int, work: Path) -> None:
@@ -107,7 +114,7 @@ class _Mixed:
                 raise InputError("the data set has no record", where=f"training.mix, {part.name}")
         shares = self._shares()
         self.doc = MixDoc(
-            by=mix.by,
+            by=ROOT_OF_SIZE if mix.by == "sqrt-size" else mix.by,
             seed=seed,
             sets=tuple(
                 MixedSet(
@@ -126,7 +133,7 @@ class _Mixed:
         if self._by == "ratio":
             return by_ratio({part.name: part.given.ratio or 0.0 for part in self._parts})
         sizes = {part.name: part.records for part in self._parts}
-        return by_size(sizes) if self._by == "size" else by_root_of_size(sizes)
+        return by_size(sizes) if self._by == "size" else by_sqrt_size(sizes)
 
     def _engine_parts(self, mix: MixSection, rounds: Sequence[RoundSamples]) -> Iterator[_Part]:
         for given in mix.engine:
@@ -141,7 +148,7 @@ class _Mixed:
         return _Part(given.name, form, count_records(path), digest, given, lambda folder, source: path)
 
     def write(self, folder: Path, source: ImageSource) -> dict[str, Any]:
-        """See Material."""
+        """See TrainingSet."""
         sets = [
             {
                 "name": part.name,

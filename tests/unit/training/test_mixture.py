@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dataengine.core.errors import InputError
-from dataengine.training.mix import By, DataSet, DrawnBatches, Joined, Mix, drawn_sets, expected_batch, in_order
+from dataengine.runtime.training_sections import MixBy
+from dataengine.training.mixture import DataSet, DrawnBatches, Joined, Mixture, drawn_sets, expected_batch, in_order
 from dataengine.training.records import TrainingRecord
 
 PUBLISHED = (40, 40, 40, 50, 30, 10, 40, 20, 80, 80, 80, 80, 10, 30, 25, 25, 25, 10, 10, 10, 15, 8, 12, 50, 30)
@@ -25,11 +26,11 @@ def records(name: str, size: int) -> list[TrainingRecord]:
     return [TrainingRecord(Path(f"{name}-{number}.png"), ((name, str(number)),)) for number in range(size)]
 
 
-def mix(sizes: Mapping[str, int], by: By = "ratio") -> Mix:
-    return Mix(by, tuple(DataSet(name, records(name, size), ratio=size) for name, size in sizes.items()))
+def mix(sizes: Mapping[str, int], by: MixBy = "ratio") -> Mixture:
+    return Mixture(by, tuple(DataSet(name, records(name, size), ratio=size) for name, size in sizes.items()))
 
 
-def drawn(batches: DrawnBatches, whole: Mix) -> list[list[str]]:
+def drawn(batches: DrawnBatches, whole: Mixture) -> list[list[str]]:
     """The names of the data sets that each batch's records are of."""
     return [[whole.records[place].turns[0][0] for place in batch] for batch in batches]
 
@@ -51,7 +52,7 @@ def test_consecutive_draws_do_not_depend_on_each_other() -> None:
 
 
 def test_a_larger_data_set_is_drawn_by_the_root_of_its_size() -> None:
-    whole = mix({"small": 100, "large": 2500}, "root-of-size")
+    whole = mix({"small": 100, "large": 2500}, "sqrt-size")
     counts = Counter(DrawnBatches(whole, 0, 6000, 1).steps)
     assert counts[1] / counts[0] == pytest.approx(5, rel=0.1)
 
@@ -101,7 +102,7 @@ def test_each_pass_each_name_and_each_seed_has_an_order_of_its_own() -> None:
 
 
 def test_a_data_set_may_have_a_batch_size_of_its_own() -> None:
-    whole = Mix("ratio", (DataSet("a", records("a", 9), 1.0, 3), DataSet("b", records("b", 9), 1.0)))
+    whole = Mixture("ratio", (DataSet("a", records("a", 9), 1.0, 3), DataSet("b", records("b", 9), 1.0)))
     batches = drawn(DrawnBatches(whole, 0, 50, 2), whole)
     assert {(names[0], len(names)) for names in batches} == {("a", 3), ("b", 2)}
     assert expected_batch({"a": 3, "b": 2}, whole.shares) == 2.5

@@ -1,4 +1,4 @@
-"""A mix of three data sets is really trained on: taken up again after a kill, and by two processes at once."""
+"""A mixture of three data sets is really trained on: taken up again after a kill, and by two processes at once."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from dataengine.core.errors import Cancelled, InputError
 from dataengine.core.ports import JobResult, JobSpec
 from dataengine.student.tiny_llava import TinyLlava
 from dataengine.testing.fake_jobs import FakeJobs
-from dataengine.training.lessons import PreparedLessons, Reader, ReadLessons
-from dataengine.training.mix import DataSet, DrawnBatches, Mix, by_ratio
-from dataengine.training.parcel import TrainingParcels, open_parcel
+from dataengine.training.bundle import JobBundler, open_bundle
+from dataengine.training.dataset import InMemoryDataset, LazyDataset, build_dataset
+from dataengine.training.fine_tuning import Trained, train
+from dataengine.training.job import TrainingJob
+from dataengine.training.mixture import DataSet, DrawnBatches, Mixture, by_ratio
 from dataengine.training.recipe import Recipe
 from dataengine.training.record_files import RecordFile, write_records
 from dataengine.training.records import TrainingRecord
-from dataengine.training.specification import TrainingJob
-from dataengine.training.training import Trained, train
 from deploy.local.server import free_port
 from tests.unit import micro_student
 from tests.unit.training.harness import Harness, pets_by_ratio
@@ -43,7 +43,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mix(tmp_path_factory: pytest.TempPathFactory) -> Mix:
+def mixture(tmp_path_factory: pytest.TempPathFactory) -> Mixture:
     """Two data sets with images, one without; each in a file."""
     folder = tmp_path_factory.mktemp("sets")
     made: dict[str, list[TrainingRecord]] = {"text": [TrainingRecord(None, (("what is it?", "blue"),))] * 3}
@@ -56,49 +56,49 @@ def mix(tmp_path_factory: pytest.TempPathFactory) -> Mix:
     for name, records in made.items():
         write_records(records, folder / f"{name}.jsonl")
     sets = (DataSet(name, RecordFile(folder / f"{name}.jsonl"), ratio) for name, ratio in RATIOS.items())
-    return Mix("ratio", tuple(sets))
+    return Mixture("ratio", tuple(sets))
 
 
 def weights(out: Path) -> dict[str, bytes]:
     return {k: v.numpy().tobytes() for k, v in load_file(out / "adapter" / "adapter_model.safetensors").items()}
 
 
-def trained_on(base: Path, mix: Mix, out: Path, recipe: Recipe = RECIPE) -> Trained:
-    return train(TinyLlava(), base, mix, recipe, out)
+def trained_on(base: Path, mixture: Mixture, out: Path, recipe: Recipe = RECIPE) -> Trained:
+    return train(TinyLlava(), base, mixture, recipe, out)
 
 
-def test_each_step_is_trained_on_the_data_set_that_it_drew(base: Path, mix: Mix, tmp_path: Path) -> None:
-    trained = trained_on(base, mix, tmp_path)
+def test_each_step_is_trained_on_the_data_set_that_it_drew(base: Path, mixture: Mixture, tmp_path: Path) -> None:
+    trained = trained_on(base, mixture, tmp_path)
     assert trained.metrics["steps"] == 12
-    steps = Counter(mix.sets[number].name for number in DrawnBatches(mix, RECIPE.seed, 12, 2).steps)
+    steps = Counter(mixture.sets[number].name for number in DrawnBatches(mixture, RECIPE.seed, 12, 2).steps)
     assert trained.metrics["drawn"] == dict(steps)
     assert sum(steps.values()) == 12 and len(steps) == 3
 
 
 @pytest.mark.parametrize("stop_after", [2, 8])
-def test_a_mix_stopped_and_started_again_ends_with_the_same_weights(
-    base: Path, mix: Mix, tmp_path: Path, stop_after: int
+def test_a_mixture_stopped_and_started_again_ends_with_the_same_weights(
+    base: Path, mixture: Mixture, tmp_path: Path, stop_after: int
 ) -> None:
     recipe = RECIPE.model_copy(update={"gradient_accumulation": 2})
-    trained_on(base, mix, tmp_path / "whole", recipe)
+    trained_on(base, mixture, tmp_path / "whole", recipe)
     asked = iter(range(1000))
     with pytest.raises(Cancelled):
-        train(TinyLlava(), base, mix, recipe, tmp_path / "part", cancelled=lambda: next(asked) + 1 >= stop_after)
-    resumed = trained_on(base, mix, tmp_path / "part", recipe)
+        train(TinyLlava(), base, mixture, recipe, tmp_path / "part", cancelled=lambda: next(asked) + 1 >= stop_after)
+    resumed = trained_on(base, mixture, tmp_path / "part", recipe)
     assert resumed.metrics["resumed_from_step"] == stop_after
     assert weights(tmp_path / "part") == weights(tmp_path / "whole")
 
 
 def test_other_ratios_another_seed_and_another_way_of_drawing_give_other_weights(
-    base: Path, mix: Mix, tmp_path: Path
+    base: Path, mixture: Mixture, tmp_path: Path
 ) -> None:
     others = {
-        "ratios": (Mix("ratio", (replace(mix.sets[0], ratio=9.0), *mix.sets[1:])), RECIPE),
-        "seed": (mix, RECIPE.model_copy(update={"seed": 8})),
-        "root": (Mix("root-of-size", mix.sets), RECIPE),
-        "size": (Mix("size", mix.sets), RECIPE),
+        "ratios": (Mixture("ratio", (replace(mixture.sets[0], ratio=9.0), *mixture.sets[1:])), RECIPE),
+        "seed": (mixture, RECIPE.model_copy(update={"seed": 8})),
+        "root": (Mixture("sqrt-size", mixture.sets), RECIPE),
+        "size": (Mixture("size", mixture.sets), RECIPE),
     }
-    trained_on(base, mix, tmp_path / "first")
+    trained_on(base, mixture, tmp_path / "first")
     known = [weights(tmp_path / "first")]
     for name, (other, recipe) in others.items():
         trained_on(base, other, tmp_path / name, recipe)
@@ -107,18 +107,18 @@ def test_other_ratios_another_seed_and_another_way_of_drawing_give_other_weights
 
 
 def test_without_a_number_of_steps_an_epoch_is_as_many_records_as_there_are(
-    base: Path, mix: Mix, tmp_path: Path
+    base: Path, mixture: Mixture, tmp_path: Path
 ) -> None:
     recipe = RECIPE.model_copy(update={"epochs": 2.0, "iterations_per_epoch": None})
-    assert trained_on(base, mix, tmp_path, recipe).metrics["steps"] == 13  # 2 x 13 records in twos
+    assert trained_on(base, mixture, tmp_path, recipe).metrics["steps"] == 13  # 2 x 13 records in twos
 
 
-def test_records_that_are_read_for_each_batch_are_those_that_are_held(base: Path, mix: Mix) -> None:
+def test_records_that_are_read_for_each_batch_are_those_that_are_held(base: Path, mixture: Mixture) -> None:
     family, tokenizer = TinyLlava(), TinyLlava().load_tokenizer(base)
     tower = family.load_model(base)
-    held = Reader(family, tokenizer, RECIPE, tower).lessons(mix.records)
-    read = Reader(family, tokenizer, RECIPE, tower, held_bytes=0).lessons(mix.records)
-    assert isinstance(held, PreparedLessons) and isinstance(read, ReadLessons)
+    held = build_dataset(mixture.records, family, tokenizer, RECIPE, tower)
+    read = build_dataset(mixture.records, family, tokenizer, RECIPE, tower, held_bytes=0)
+    assert isinstance(held, InMemoryDataset) and isinstance(read, LazyDataset)
     assert (held.seen, read.seen) == (True, False)
     assert list(held.with_image) == list(read.with_image) == [True] * 10 + [False] * 3
     assert all(0 < length <= RECIPE.max_length for length in read.lengths)
@@ -135,14 +135,14 @@ def test_an_image_that_is_broken_is_named_when_it_is_read(base: Path, tmp_path: 
     torn.write_bytes(b"no picture")
     family, tokenizer = TinyLlava(), TinyLlava().load_tokenizer(base)
     records = [TrainingRecord(torn, (("q", "a"),))]
-    read = Reader(family, tokenizer, RECIPE, family.load_model(base), held_bytes=0).lessons(records)
+    read = build_dataset(records, family, tokenizer, RECIPE, family.load_model(base), held_bytes=0)
     with pytest.raises(InputError, match=r"torn\.png"):
         read.batch([0], 0)
 
 
-def specification(base: Path, mix: Mix, folder: Path, **recipe: object) -> JobSpec:
+def specification(base: Path, mixture: Mixture, folder: Path, **recipe: object) -> JobSpec:
     sets = []
-    for number, part in enumerate(mix.sets):
+    for number, part in enumerate(mixture.sets):
         path = folder / f"{number}.jsonl"
         write_records(part.records, path)
         sets.append({"name": part.name, "records": str(path), "ratio": part.ratio, "batch_size": part.batch_size})
@@ -150,7 +150,7 @@ def specification(base: Path, mix: Mix, folder: Path, **recipe: object) -> JobSp
         "family": "tiny-llava",
         "base": str(base),
         "previous_adapter": None,
-        "mix": {"by": mix.by, "sets": sets},
+        "mix": {"by": mixture.by, "sets": sets},
         "recipe": {**RECIPE.model_dump(), **recipe},
         "out": str(folder / "out"),
         "threads": 1,
@@ -162,7 +162,7 @@ def run_job(spec: JobSpec, processes: int) -> Path:
     """The job's result, trained by so many processes over gloo."""
     path = spec.folder / "spec.json"
     path.write_bytes(spec.document)
-    command = [sys.executable, "-m", "dataengine.training.job", str(path)]
+    command = [sys.executable, "-m", "dataengine.training.child", str(path)]
     if processes > 1:
         many = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", str(free_port())]
         command = [sys.executable, *many, *command[1:]]
@@ -175,17 +175,17 @@ def run_job(spec: JobSpec, processes: int) -> Path:
 
 
 @pytest.mark.slow
-def test_two_processes_learn_what_one_learns_from_the_same_steps(base: Path, mix: Mix, tmp_path: Path) -> None:
+def test_two_processes_learn_what_one_learns_from_the_same_steps(base: Path, mixture: Mixture, tmp_path: Path) -> None:
     exact = {"precision": "fp32", "dropout": 0.0, "checkpoint_steps": 4}
-    one = run_job(specification(base, mix, tmp_path / "one", **exact, batch_size=4), 1)
-    two = run_job(specification(base, mix, tmp_path / "two", **exact, batch_size=2), 2)
+    one = run_job(specification(base, mixture, tmp_path / "one", **exact, batch_size=4), 1)
+    two = run_job(specification(base, mixture, tmp_path / "two", **exact, batch_size=2), 2)
     first, second = (json.loads((out / "metrics.json").read_text()) for out in (one, two))
     assert first["steps"] == second["steps"] == 12
     assert first["drawn"] == second["drawn"]
     assert second["loss"] == pytest.approx(first["loss"], rel=1e-4)
     mine, theirs = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (one, two))
     assert all(torch.allclose(mine[name], theirs[name], atol=2e-3) for name in mine)
-    other = run_job(specification(base, mix, tmp_path / "other", **exact, batch_size=4, seed=8), 1)
+    other = run_job(specification(base, mixture, tmp_path / "other", **exact, batch_size=4, seed=8), 1)
     differs = load_file(other / "adapter" / "adapter_model.safetensors")
     assert not all(torch.allclose(mine[name], differs[name], atol=2e-3) for name in mine)
 
@@ -193,7 +193,7 @@ def test_two_processes_learn_what_one_learns_from_the_same_steps(base: Path, mix
 async def test_a_round_s_mix_is_trained_on_from_the_run_file_to_the_checkpoint(base: Path, tmp_path: Path) -> None:
     def really(spec: JobSpec) -> JobResult:
         job = TrainingJob.model_validate_json(spec.document)
-        train(TinyLlava(), base, job.lesson(), job.recipe, job.out)
+        train(TinyLlava(), base, job.mixture(), job.recipe, job.out)
         (spec.folder / "job.json").write_bytes(spec.document)
         return JobResult(0, "")
 
@@ -207,13 +207,15 @@ async def test_a_round_s_mix_is_trained_on_from_the_run_file_to_the_checkpoint(b
     assert sum(metrics["drawn"].values()) == 10
 
 
-def test_a_mix_travels_to_a_machine_that_shares_only_the_store(base: Path, mix: Mix, tmp_path: Path) -> None:
-    store, spec = DirectoryStore(tmp_path / "store"), specification(base, mix, tmp_path / "job")
-    ref = TrainingParcels(store).pack(spec, "own", "shared")
+def test_a_mixture_travels_to_a_machine_that_shares_only_the_store(
+    base: Path, mixture: Mixture, tmp_path: Path
+) -> None:
+    store, spec = DirectoryStore(tmp_path / "store"), specification(base, mixture, tmp_path / "job")
+    ref = JobBundler(store).pack(spec, "own", "shared")
     machine = tmp_path / "machine"
-    opened = json.loads(open_parcel(store, store.get(ref), machine))
+    opened = json.loads(open_bundle(store, store.get(ref), machine))
     assert [(part["name"], part["ratio"]) for part in opened["mix"]["sets"]] == list(RATIOS.items())
-    for mine, there in zip(mix.sets, opened["mix"]["sets"], strict=True):
+    for mine, there in zip(mixture.sets, opened["mix"]["sets"], strict=True):
         arrived = RecordFile(Path(there["records"]))
         assert [record.turns for record in arrived] == [record.turns for record in mine.records]
         for one, other in zip(mine.records, arrived, strict=True):
@@ -223,16 +225,16 @@ def test_a_mix_travels_to_a_machine_that_shares_only_the_store(base: Path, mix: 
                 assert other.image.read_bytes() == one.image.read_bytes()
 
 
-def test_images_that_the_other_machine_has_are_not_packed(base: Path, mix: Mix, tmp_path: Path) -> None:
-    store, spec = DirectoryStore(tmp_path / "store"), specification(base, mix, tmp_path / "job")
-    image = mix.sets[0].records[0].image
+def test_images_that_the_other_machine_has_are_not_packed(base: Path, mixture: Mixture, tmp_path: Path) -> None:
+    store, spec = DirectoryStore(tmp_path / "store"), specification(base, mixture, tmp_path / "job")
+    image = mixture.sets[0].records[0].image
     assert image is not None
-    ref = TrainingParcels(store).pack(spec, "own", "shared", present=[image.parent])
-    opened = json.loads(open_parcel(store, store.get(ref), tmp_path / "machine"))
+    ref = JobBundler(store).pack(spec, "own", "shared", present=[image.parent])
+    opened = json.loads(open_bundle(store, store.get(ref), tmp_path / "machine"))
     arrived = RecordFile(Path(opened["mix"]["sets"][0]["records"]))
     assert arrived[0].image == image
     assert not list((tmp_path / "machine").rglob("*.png"))
 
 
-def test_the_shares_of_the_three_are_those_of_their_ratios(mix: Mix) -> None:
-    assert mix.shares == by_ratio(RATIOS) == {"red": 0.25, "green": 0.5, "text": 0.25}
+def test_the_shares_of_the_three_are_those_of_their_ratios(mixture: Mixture) -> None:
+    assert mixture.shares == by_ratio(RATIOS) == {"red": 0.25, "green": 0.5, "text": 0.25}

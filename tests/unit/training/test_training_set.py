@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from dataengine.training.material import RoundSamples, material_of
+from dataengine.training.training_set import RoundSamples, training_set_of
 from tests.unit.training.harness import pets_by_ratio, run_of, sample
 
 
@@ -15,7 +15,7 @@ def test_a_mix_is_known_by_files_ratios_forms_sizes_and_seed(tmp_path: Path) -> 
     def digest(training: dict[str, object], seed: int = 0) -> str:
         run = run_of(training)
         rounds = [RoundSamples(1, "0" * 64, [sample(n, 1) for n in range(3)])]
-        return material_of(run, rounds, 0, seed, tmp_path / "work").doc.digest
+        return training_set_of(run, rounds, 0, seed, tmp_path / "work").doc.digest
 
     known = pets_by_ratio(tmp_path)
     digests = [digest(known), digest(known, seed=1), digest(pets_by_ratio(tmp_path, ratio=4))]

@@ -24,16 +24,17 @@ from transformers import (
 from dataengine.core.errors import Retryable
 from dataengine.student.encoding import mean_answer_loss, mean_token_loss
 from dataengine.student.family import Family, embed
-from dataengine.training.lessons import LengthGroups, Lessons, Numbers
-from dataengine.training.mix import DrawnBatches, Mix
+from dataengine.training.dataset import EncodedDataset, IndexDataset
+from dataengine.training.mixture import DrawnBatches, Mixture
 from dataengine.training.recipe import Recipe
+from dataengine.training.sampler import LengthGroups
 from dataengine.training.schedule import FlooredCosine
 
 TRAINED = "trained.safetensors"
 """A checkpoint's weights: only those that are trained."""
 
 
-class Lesson(nn.Module):
+class StudentWithLoss(nn.Module):
     """A student that returns its loss. ``sees``: images come as the frozen tower's output, else as pixels.
 
     ``per_token``: the loss is the mean over answer tokens, as published models were trained, not over answers.
@@ -74,7 +75,7 @@ def _learns_to_see(plain: PreTrainedModel, family: Family) -> bool:
     return any(parameter.requires_grad and parameter not in others for parameter in plain.parameters())
 
 
-class Watch(TrainerCallback):
+class ProgressCallback(TrainerCallback):
     """Tells how far training is and stops it, with a checkpoint, when asked to."""
 
     def __init__(self, tell: Callable[[int, int, float], None], cancelled: Callable[[], bool]) -> None:
@@ -128,44 +129,44 @@ def _everywhere(value: int) -> list[int]:
     return values
 
 
-class LessonTrainer(Trainer):
-    """Trainer with the recipe's two learning rates, batches as the mix has them, and checkpoints of what is trained.
+class StudentTrainer(Trainer):
+    """Trainer with the recipe's two learning rates, batches as the mixture draws them, checkpoints of what is trained.
 
-    ``lessons`` are made of the mix's records. Where each step draws one data set, ``arguments.max_steps`` is set.
+    ``dataset`` is made of the mixture's records. Where each step draws one data set, ``arguments.max_steps`` is set.
     """
 
     def __init__(
         self,
-        lesson: Lesson,
+        student: StudentWithLoss,
         arguments: TrainingArguments,
-        lessons: Lessons,
-        mix: Mix,
+        dataset: EncodedDataset,
+        mixture: Mixture,
         recipe: Recipe,
-        watch: Watch,
+        callback: ProgressCallback,
         pad: int,
     ) -> None:
-        self._lesson = lesson
+        self._student = student
         self._recipe = recipe
-        self._lessons = lessons
-        self._mix = mix
+        self._dataset = dataset
+        self._mixture = mixture
         self._pad = pad
-        numbers = Numbers(len(lessons.lengths))
+        numbers = IndexDataset(len(dataset.lengths))
         super().__init__(
-            model=lesson, args=arguments, train_dataset=numbers, data_collator=self._collate, callbacks=[watch]
+            model=student, args=arguments, train_dataset=numbers, data_collator=self._collate, callbacks=[callback]
         )
         self.remove_callback(PrinterCallback)
         self.remove_callback(PrinterCallback)  # stdout is the job's progress, one JSON object per line
 
     def _collate(self, indices: list[int]) -> dict[str, torch.Tensor]:
-        return self._lessons.batch(indices, self._pad)
+        return self._dataset.batch(indices, self._pad)
 
     def _get_train_sampler(self, train_dataset: Dataset[int] | None = None) -> Sampler[int]:
         batch = self._recipe.batch_size * self._recipe.gradient_accumulation
-        return LengthGroups(self._lessons.lengths, batch, self._recipe.seed, self._lessons.with_image)
+        return LengthGroups(self._dataset.lengths, batch, self._recipe.seed, self._dataset.with_image)
 
     def get_train_dataloader(self) -> DataLoader[int]:
         """Batches of like length, or, where each step draws one data set, of that set alone in every process."""
-        if self._mix.by == "size":
+        if self._mixture.by == "size":
             return super().get_train_dataloader()
         numbers = cast(Dataset[int], self.train_dataset)
         batches: Any = self.drawn_batches()  # anything that iterates will do
@@ -175,7 +176,7 @@ class LessonTrainer(Trainer):
     def drawn_batches(self) -> DrawnBatches:
         """Those of all processes, from the first step to the last."""
         return DrawnBatches(
-            self._mix,
+            self._mixture,
             self._recipe.seed,
             self.args.max_steps,
             self._recipe.batch_size,
@@ -185,8 +186,8 @@ class LessonTrainer(Trainer):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW: LoRA's matrices at the recipe's rate, whatever is trained in full at the projector's."""
-        lora = [p for n, p in self._lesson.named_parameters() if p.requires_grad and "lora_" in n]
-        whole = [p for n, p in self._lesson.named_parameters() if p.requires_grad and "lora_" not in n]
+        lora = [p for n, p in self._student.named_parameters() if p.requires_grad and "lora_" in n]
+        whole = [p for n, p in self._student.named_parameters() if p.requires_grad and "lora_" not in n]
         groups: list[dict[str, Any]] = [{"params": lora, "lr": self._recipe.lr}]
         if whole and self._recipe.weight_decay:
             groups.append({"params": [p for p in whole if p.ndim > 1], "lr": self._recipe.projector_lr})
@@ -217,8 +218,8 @@ class LessonTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or str(self.args.output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        state = {n: p.detach().contiguous() for n, p in self._lesson.named_parameters() if p.requires_grad}
+        state = {n: p.detach().contiguous() for n, p in self._student.named_parameters() if p.requires_grad}
         save_file(state, folder / TRAINED)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        self._lesson.load_state_dict(load_file(Path(resume_from_checkpoint) / TRAINED), strict=False)
+        self._student.load_state_dict(load_file(Path(resume_from_checkpoint) / TRAINED), strict=False)

@@ -11,16 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, count
 from math import sqrt
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import derived_seed
+from dataengine.runtime.training_sections import MixBy
 from dataengine.training.records import RecordSequence, TrainingRecord
 
-By = Literal["size", "ratio", "root-of-size"]
 ENGINE_FORMS = ("direct", "choice", "permuted choice")
 """MiniGPT4-v2 trains engine samples in three forms, each a data set of its own."""
 ENGINE_RATIO = 40.0
@@ -33,7 +32,7 @@ def by_size(sizes: Mapping[str, int]) -> dict[str, float]:
     return _shares({name: float(size) for name, size in sizes.items()})
 
 
-def by_root_of_size(sizes: Mapping[str, int]) -> dict[str, float]:
+def by_sqrt_size(sizes: Mapping[str, int]) -> dict[str, float]:
     """MiniGPT-4's first generation: a small data set is seen more often than its size alone would have it."""
     return _shares({name: sqrt(size) for name, size in sizes.items()})
 
@@ -62,14 +61,14 @@ class DataSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Mix:
+class Mixture:
     """Data sets, and how they are drawn."""
 
-    by: By
+    by: MixBy
     sets: tuple[DataSet, ...]
 
     @classmethod
-    def of(cls, records: Sequence[TrainingRecord]) -> Mix:
+    def of(cls, records: Sequence[TrainingRecord]) -> Mixture:
         """One list of records, each of which is seen once an epoch."""
         return cls("size", (DataSet("records", records),))
 
@@ -87,7 +86,7 @@ class Mix:
         if self.by == "ratio":
             return by_ratio({part.name: part.ratio for part in self.sets})
         sizes = {part.name: len(part.records) for part in self.sets}
-        return by_size(sizes) if self.by == "size" else by_root_of_size(sizes)
+        return by_size(sizes) if self.by == "size" else by_sqrt_size(sizes)
 
 
 class Joined(RecordSequence):
@@ -129,19 +128,19 @@ class DrawnBatches:
     """
 
     def __init__(
-        self, mix: Mix, seed: int, steps: int, batch_size: int, *, accumulation: int = 1, processes: int = 1
+        self, mixture: Mixture, seed: int, steps: int, batch_size: int, *, accumulation: int = 1, processes: int = 1
     ) -> None:
-        self._mix = mix
+        self._mixture = mixture
         self._seed = seed
         self._batches = accumulation * processes
-        self._sizes = [part.batch_size or batch_size for part in mix.sets]
-        self.steps = drawn_sets(list(mix.shares.values()), seed, steps).tolist()
+        self._sizes = [part.batch_size or batch_size for part in mixture.sets]
+        self.steps = drawn_sets(list(mixture.shares.values()), seed, steps).tolist()
 
     def __len__(self) -> int:
         return len(self.steps) * self._batches
 
     def __iter__(self) -> Iterator[list[int]]:
-        sets = self._mix.sets
+        sets = self._mixture.sets
         starts = [0, *accumulate(len(part.records) for part in sets)]
         orders = [in_order(len(part.records), self._seed, part.name) for part in sets]
         for drawn in self.steps:

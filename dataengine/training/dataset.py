@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 from typing import Protocol
 
 import torch
 from PIL import Image
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from dataengine.core.errors import InputError
@@ -39,7 +38,7 @@ CPU = torch.device("cpu")
 _CHARACTERS_PER_TOKEN = 4
 
 
-class Lessons(Protocol):
+class EncodedDataset(Protocol):
     """Records by their number, as a training needs them.
 
     ``lengths`` are in tokens (roughly, where records are not encoded yet), ``with_image`` says who has an image, and
@@ -62,7 +61,7 @@ class Lessons(Protocol):
         """ids and labels (N, L), padded right, and images (P, …) of the P records that have one."""
 
 
-class Numbers(Dataset[int]):
+class IndexDataset(Dataset[int]):
     """The numbers of so many records: a batch is made of them where it is needed."""
 
     def __init__(self, size: int) -> None:
@@ -75,7 +74,7 @@ class Numbers(Dataset[int]):
         return index
 
 
-class PreparedLessons:
+class InMemoryDataset:
     """Encoded records, and every image once, either as pixels or as the frozen tower's output.
 
     ``rows[i]`` belongs to image ``picture_of[i]`` of ``images`` (P, …), or to none.
@@ -92,15 +91,15 @@ class PreparedLessons:
         self.with_image = [number is not None for number in image_of]
 
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
-        """See Lessons."""
+        """See EncodedDataset."""
         seen = [number for i in indices if (number := self._image_of[i]) is not None]
         return _batch([self._rows[i] for i in indices], self._images[seen], pad)
 
 
-class ReadLessons:
+class LazyDataset:
     """Records and images that are read for each batch: nothing is held but lengths. Images come as pixels.
 
-    ``batch`` raises InputError as ``prepare`` does for what is wrong with a record.
+    ``batch`` raises InputError as ``build_dataset`` does for what is wrong with a record.
     """
 
     seen = False
@@ -122,7 +121,7 @@ class ReadLessons:
             self.with_image.append(record.image is not None)
 
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
-        """See Lessons."""
+        """See EncodedDataset."""
         records = [self._records[i] for i in indices]
         rows = [_encoded(record, self._family, self._tokenizer, self._recipe) for record in records]
         paths = [record.image for record in records if record.image is not None]
@@ -137,55 +136,52 @@ def _batch(rows: Sequence[Encoded], images: torch.Tensor, pad: int) -> dict[str,
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """How records become lessons. ``tower``: the whole model, on the CPU, if its tower is frozen, else None.
+def build_dataset(
+    records: Sequence[TrainingRecord],
+    family: Family,
+    tokenizer: PreTrainedTokenizerBase,
+    recipe: Recipe,
+    tower: torch.nn.Module | None,
+    trained_on: torch.device = CPU,
+    *,
+    held_bytes: int = HELD_BYTES,
+    held_records: int = HELD_RECORDS,
+) -> EncodedDataset:
+    """Encode records and load images, or leave both to the batches where images would take more than
+    ``held_bytes`` or records are more than ``held_records``.
 
-    ``trained_on``: where the model will be trained. If that is the CPU, the tower sees images beforehand; else they
-    stay pixels, for a CPU would take longer over them than the other device over the whole training.
+    ``tower``: the whole model, on the CPU, if its tower is frozen, else None. ``trained_on``: where the model will be
+    trained. If that is the CPU, the tower sees images beforehand; else they stay pixels, for a CPU would take longer
+    over them than the other device over the whole training. Raises InputError for an image that cannot be read and for
+    a record longer than the recipe allows.
     """
+    if not records:
+        raise InputError("there are no training records")
+    if len(records) > held_records:
+        return LazyDataset(records, family, tokenizer, recipe)
+    tower = tower if trained_on.type == "cpu" else None
+    blank = _looked_at(family, _blank(family), tower)
+    paths = _images_of(records, held_bytes // (blank.numel() * blank.element_size()))
+    if paths is None:
+        return LazyDataset(records, family, tokenizer, recipe)
+    numbers: dict[Path | None, int] = {path: i for i, path in enumerate(paths)}
+    rows = [_encoded(record, family, tokenizer, recipe) for record in records]
+    images = blank.new_empty((len(paths), *blank.shape[1:]))
+    for start in range(0, len(paths), LOOK_BATCH):
+        part = slice(start, start + LOOK_BATCH)
+        images[part] = _looked_at(family, _all_pixels(family, paths[part]), tower)
+    return InMemoryDataset(rows, [numbers.get(r.image) for r in records], images, seen=tower is not None)
 
-    family: Family
-    tokenizer: PreTrainedTokenizerBase
-    recipe: Recipe
-    tower: torch.nn.Module | None
-    trained_on: torch.device = CPU
-    held_bytes: int = HELD_BYTES
-    held_records: int = HELD_RECORDS
 
-    def lessons(self, records: Sequence[TrainingRecord]) -> Lessons:
-        """Encode records and load images, or leave both to the batches where images would take more than
-        ``held_bytes`` or records are more than ``held_records``.
-
-        Raises InputError for an image that cannot be read and for a record longer than the recipe allows.
-        """
-        if not records:
-            raise InputError("there are no training records")
-        if len(records) > self.held_records:
-            return ReadLessons(records, self.family, self.tokenizer, self.recipe)
-        tower = self.tower if self.trained_on.type == "cpu" else None
-        blank = _looked_at(self.family, _blank(self.family), tower)
-        paths = self._images(records, self.held_bytes // (blank.numel() * blank.element_size()))
-        if paths is None:
-            return ReadLessons(records, self.family, self.tokenizer, self.recipe)
-        numbers: dict[Path | None, int] = {path: i for i, path in enumerate(paths)}
-        rows = [_encoded(record, self.family, self.tokenizer, self.recipe) for record in records]
-        images = blank.new_empty((len(paths), *blank.shape[1:]))
-        for start in range(0, len(paths), LOOK_BATCH):
-            part = slice(start, start + LOOK_BATCH)
-            images[part] = _looked_at(self.family, _all_pixels(self.family, paths[part]), tower)
-        return PreparedLessons(rows, [numbers.get(r.image) for r in records], images, seen=tower is not None)
-
-    @staticmethod
-    def _images(records: Sequence[TrainingRecord], most: int) -> list[Path] | None:
-        """Each image once; None where they are more than ``most``."""
-        paths: dict[Path, None] = {}
-        for record in records:
-            if record.image is not None:
-                paths[record.image] = None
-            if len(paths) > most:
-                return None
-        return list(paths)
+def _images_of(records: Sequence[TrainingRecord], most: int) -> list[Path] | None:
+    """Each image once; None where they are more than ``most``."""
+    paths: dict[Path, None] = {}
+    for record in records:
+        if record.image is not None:
+            paths[record.image] = None
+        if len(paths) > most:
+            return None
+    return list(paths)
 
 
 def _blank(family: Family) -> torch.Tensor:
@@ -220,50 +216,3 @@ def _pixels(family: Family, path: Path) -> torch.Tensor:
         return family.pixels(open_image(path))
     except InputError as error:
         raise InputError(f"a training picture cannot be read: {error.what}", where=str(path)) from error
-
-
-class LengthGroups(Sampler[int]):
-    """Every record once per epoch, neighbours of like length; a pure function of seed and epoch.
-
-    Records are shuffled, cut into pools of several batches, sorted by length within a pool, and the batches shuffled.
-    With ``kinds``, a whole batch holds records of one kind only (with an image, or without); what does not fill a
-    batch comes last.
-    """
-
-    POOL = 16
-
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int, kinds: Sequence[bool] | None = None) -> None:
-        self._lengths = lengths
-        self._batch = batch
-        self._seed = seed
-        self._epoch = 0
-        self._kinds = kinds if kinds is not None else [True] * len(lengths)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch's order."""
-        self._epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        draws = torch.Generator().manual_seed((self._seed * 1_000_003 + self._epoch) % 2**63)
-        order = torch.randperm(len(self._lengths), generator=draws).tolist()
-        batches: list[list[int]] = []
-        rest: list[int] = []
-        for kind in (True, False):
-            alike = [i for i in order if self._kinds[i] is kind]
-            whole = len(alike) - len(alike) % self._batch
-            batches += self._pooled(alike[:whole])
-            rest += alike[whole:]
-        for b in torch.randperm(len(batches), generator=draws).tolist():
-            yield from batches[b]
-        yield from rest
-
-    def _pooled(self, order: Sequence[int]) -> list[list[int]]:
-        batches: list[list[int]] = []
-        size = self._batch * self.POOL
-        for start in range(0, len(order), size):
-            pool = sorted(order[start : start + size], key=lambda i: self._lengths[i])
-            batches += [pool[i : i + self._batch] for i in range(0, len(pool), self._batch)]
-        return batches

@@ -7,32 +7,32 @@ from typing import TYPE_CHECKING
 from dataengine.core.faces import lazily
 
 if TYPE_CHECKING:
+    from dataengine.training.fine_tuning import Trained, train
     from dataengine.training.handler import Trainer
     from dataengine.training.memory import training_memory
-    from dataengine.training.mix import DataSet, Mix
+    from dataengine.training.mixture import DataSet, Mixture
     from dataengine.training.recipe import Recipe, published_recipe
     from dataengine.training.records import TrainingRecord, read_records
-    from dataengine.training.training import Trained, train
 else:
     __getattr__ = lazily(
         __name__,
         {
             "Trainer": "handler",
-            "train": "training",
-            "Trained": "training",
+            "train": "fine_tuning",
+            "Trained": "fine_tuning",
             "Recipe": "recipe",
             "published_recipe": "recipe",
             "TrainingRecord": "records",
             "read_records": "records",
-            "Mix": "mix",
-            "DataSet": "mix",
+            "Mixture": "mixture",
+            "DataSet": "mixture",
             "training_memory": "memory",
         },
     )
 
 __all__ = [
     "DataSet",
-    "Mix",
+    "Mixture",
     "Recipe",
     "Trained",
     "Trainer",

@@ -18,6 +18,7 @@ from dataengine.core.events import CheckpointReady, DataReady, EvalDone, Event, 
 from dataengine.core.ports import Store
 from dataengine.embedded import Home, base_checkpoint
 from dataengine.hosting.backends import on_servers
+from dataengine.runtime.model_hub import with_model
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.wire.documents import AnalysisDoc, EvaluationDoc, PlanDoc
 from dataengine.wire.events import encode
@@ -49,7 +50,7 @@ def publish(
 
     Example: dataengine publish checkpoint-ready --run examples/scenes/run.yaml
     """
-    loaded = read_run_file(run)
+    loaded = with_model(read_run_file(run))
     store = store_of(home)
     place = Home(home, loaded.run)
     if not on_servers():

@@ -26,6 +26,7 @@ from dataengine.core.errors import Cancelled
 from dataengine.embedded import Home, Outcome, turn
 from dataengine.report.reading import read_run
 from dataengine.runtime.logs import log_to
+from dataengine.runtime.model_hub import with_model
 from dataengine.runtime.runfile import RunFile, read_run_file
 
 _ON_STDERR = Console(stderr=True)
@@ -44,7 +45,9 @@ def run(
     Example: dataengine run examples/scenes/run.yaml --check
     """
     loaded = read_run_file(run_file, {} if rounds is None else {"rounds": rounds})
-    begun = (home / RunKeys(loaded.run).config).is_file()
+    config = home / RunKeys(loaded.run).config
+    begun = config.is_file()
+    loaded = with_model(loaded, config.read_bytes() if begun else None)
     if check_only or not begun:
         _checked(loaded, home, as_json and check_only)
     if check_only:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
+import structlog
 import torch
 from transformers import PreTrainedModel
 
@@ -14,34 +14,28 @@ from dataengine.core.identity import digest_of_weights
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 from dataengine.inference.adapters import Adapters
-from dataengine.inference.decoding import Prompt, generate, rank
-from dataengine.inference.image_features import ImageFeatureCache
-from dataengine.student.encoding import Encoded, encode
-from dataengine.student.family import Family
+from dataengine.inference.answering import Answering, Ready, answering_of
+from dataengine.student.inspection import longest_text
+from dataengine.student.registry import AnyFamily
 
 LETTER_TOKENS = 4
 """How much is generated where a letter is asked for: enough to see that it was not only a letter."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """A question that can be asked: where it stands in the call, and its prompt."""
-
-    place: int
-    ask: AskStudent
-    prompt: Prompt
+_UNBOUNDED = 2**31
+_log = structlog.get_logger("dataengine.inference")
+_T = TypeVar("_T")
 
 
 class Engine:
     """One family's base weights with any number of its adapters, ``keep_adapters`` of them in memory.
 
-    ``threads`` sets torch's intra-op threads for the process; ``batch`` is the largest number of prompts run at once;
-    ``sight_mib`` bounds the memory for images whose features are kept. Not thread-safe: one caller at a time.
+    ``threads`` sets torch's intra-op threads for the process; ``batch`` is the largest number of prompts run at once,
+    and is halved for good, and said so, where the device has no memory for it; ``sight_mib`` bounds the memory for
+    image features. Not thread-safe: one caller at a time.
     """
 
     def __init__(
         self,
-        family: Family,
+        family: AnyFamily,
         base_path: Path,
         *,
         device: str = "cpu",
@@ -53,16 +47,13 @@ class Engine:
         if threads is not None:
             torch.set_num_threads(threads)
         family = family.fitted(base_path)
-        self._family = family
-        self._batch = batch
-        self._tokenizer = family.load_tokenizer(base_path)
-        self._image_token_id = family.image_token_id(self._tokenizer)
+        self._device = device
+        self.batch = batch
         base = cast(PreTrainedModel, cast(torch.nn.Module, family.load_model(base_path)).to(torch.device(device)))
-        self._longest = int(base.config.get_text_config().max_position_embeddings)
+        self.answering: Answering = answering_of(family, base_path, longest_text(base) or _UNBOUNDED, sight_mib)
         self._base_digest = digest_of_weights(base_path)
         self._digests: dict[Path, str] = {}
         self._adapters = Adapters(base, keep_adapters)
-        self._features = ImageFeatureCache(family, sight_mib)
 
     def digest(self, adapter: Path | None) -> str:
         """SHA-256 over the names and bytes of the weights' folder: the base's, or the adapter's."""
@@ -85,69 +76,68 @@ class Engine:
         """
         model = self._adapters.use(adapter)
         digest = checkpoint if checkpoint is not None else self.digest(adapter)
-        refused = self._features.encode(model, [ask.image for ask in asks], self._adapters.own_tower)
         results: list[Answer | NoAnswer | None] = [None] * len(asks)
-        ready: list[_Ready] = []
-        for place, ask in enumerate(asks):
-            prepared = self._prepare(place, ask, refused)
+        ready: list[tuple[int, Ready]] = []
+        for place, prepared in enumerate(self.answering.prepare(model, asks, self._adapters.own_tower)):
             if isinstance(prepared, NoAnswer):
                 results[place] = prepared
             else:
-                ready.append(prepared)
-        self._run(model, ready, results, digest)
+                ready.append((place, prepared))
+        for place, answer in [*self._ranked(model, ready, digest), *self._generated(model, ready, digest)]:
+            results[place] = answer
         return [
             r if r is not None else NoAnswer(a.question_id, "not asked") for r, a in zip(results, asks, strict=True)
         ]
 
-    def _prepare(self, place: int, ask: AskStudent, refused: dict[bytes, str]) -> _Ready | NoAnswer:
-        if ask.image in refused:
-            return NoAnswer(ask.question_id, f"picture: {refused[ask.image]}")
-        if ask.mode is AnswerMode.LIKELIHOOD and not ask.choices:
-            return NoAnswer(ask.question_id, "no choices to rank")
-        with_image = bool(ask.image)
-        prompt = encode(self._family, self._tokenizer, [(ask.prompt, None)], with_image=with_image).ids
-        choices: tuple[tuple[int, ...], ...] = ()
-        if ask.mode is AnswerMode.LIKELIHOOD:
-            choices = tuple(self._answer_ids(ask.prompt, choice, with_image) for choice in ask.choices)
-        room = max(map(len, choices)) if choices else ask.max_tokens
-        if len(prompt) + room > self._longest:
-            return NoAnswer(ask.question_id, f"prompt of {len(prompt)} tokens is too long")
-        places = self._family.num_image_tokens if with_image else 0
-        if self._family.image_token in ask.prompt or prompt.count(self._image_token_id) != places:
-            return NoAnswer(ask.question_id, f"the question contains {self._family.image_token}")
-        return _Ready(place, ask, Prompt(tuple(prompt), self._features.key(ask.image), choices))
+    def _ranked(
+        self, model: PreTrainedModel, ready: list[tuple[int, Ready]], digest: str
+    ) -> list[tuple[int, Answer | NoAnswer]]:
+        ranked = [(place, r) for place, r in ready if r.ask.mode is AnswerMode.LIKELIHOOD]
+        losses = self._in_batches(ranked, lambda r: len(r.ask.choices), lambda batch: self.answering.rank(model, batch))
+        answers: list[tuple[int, Answer | NoAnswer]] = []
+        for place, r, row in losses:
+            text = r.ask.choices[row.index(min(row))]
+            answers.append((place, Answer(r.ask.question_id, text, digest, tuple(row))))
+        return answers
 
-    def _answer_ids(self, question: str, answer: str, with_image: bool) -> tuple[int, ...]:
-        encoded: Encoded = encode(self._family, self._tokenizer, [(question, answer)], with_image=with_image)
-        return tuple(label for label in encoded.labels if label >= 0)
-
-    def _run(
-        self, model: PreTrainedModel, ready: list[_Ready], results: list[Answer | NoAnswer | None], digest: str
-    ) -> None:
-        ranked = [r for r in ready if r.ask.mode is AnswerMode.LIKELIHOOD]
-        for batch in self._batches(ranked, lambda r: (len(r.prompt.choices), len(r.prompt.ids))):
-            prompts = [r.prompt for r in batch]
-            losses = rank(model, self._family, self._tokenizer, self._features.features_of(prompts), prompts)
-            for r, row in zip(batch, losses, strict=True):
-                text = r.ask.choices[row.index(min(row))]
-                results[r.place] = Answer(r.ask.question_id, text, digest, tuple(row))
+    def _generated(
+        self, model: PreTrainedModel, ready: list[tuple[int, Ready]], digest: str
+    ) -> list[tuple[int, Answer | NoAnswer]]:
+        answers: list[tuple[int, Answer | NoAnswer]] = []
         for mode in (AnswerMode.LETTER, AnswerMode.FREE_FORM):
-            asked = [r for r in ready if r.ask.mode is mode]
-            for batch in self._batches(asked, lambda r: (r.ask.max_tokens, len(r.prompt.ids))):
-                prompts = [r.prompt for r in batch]
-                most = batch[0].ask.max_tokens if mode is AnswerMode.FREE_FORM else LETTER_TOKENS
-                texts = generate(
-                    model, self._family, self._tokenizer, self._features.features_of(prompts), prompts, most
-                )
-                for r, text in zip(batch, texts, strict=True):
-                    results[r.place] = Answer(r.ask.question_id, text, digest)
+            asked = [(place, r) for place, r in ready if r.ask.mode is mode]
 
-    def _batches(self, ready: list[_Ready], key: Callable[[_Ready], tuple[int, int]]) -> list[list[_Ready]]:
-        """Neighbours in length together; what the first key says must be equal within a batch."""
-        batches: list[list[_Ready]] = []
-        for r in sorted(ready, key=key):
-            if batches and len(batches[-1]) < self._batch and key(batches[-1][0])[0] == key(r)[0]:
-                batches[-1].append(r)
-            else:
-                batches.append([r])
-        return batches
+            def said(batch: Sequence[Ready], letter: bool = mode is AnswerMode.LETTER) -> list[str]:
+                most = LETTER_TOKENS if letter else batch[0].ask.max_tokens
+                return self.answering.generate(model, batch, most)
+
+            for place, r, text in self._in_batches(asked, lambda r: r.ask.max_tokens, said):
+                answers.append((place, Answer(r.ask.question_id, text, digest)))
+        return answers
+
+    def _in_batches(
+        self, ready: list[tuple[int, Ready]], alike: Callable[[Ready], int], run: Callable[[Sequence[Ready]], list[_T]]
+    ) -> list[tuple[int, Ready, _T]]:
+        """What ``run`` makes of each, neighbours in length together; within a batch ``alike`` is equal."""
+        waiting = sorted(ready, key=lambda entry: (alike(entry[1]), entry[1].length))
+        done: list[tuple[int, Ready, _T]] = []
+        while waiting:
+            same = next((i for i, (_, r) in enumerate(waiting) if alike(r) != alike(waiting[0][1])), len(waiting))
+            batch = waiting[: min(same, self.batch)]
+            try:
+                made = run([r for _, r in batch])
+            except torch.OutOfMemoryError:
+                if len(batch) == 1:
+                    raise
+                self._halve(len(batch))
+                continue
+            done += [(place, r, one) for (place, r), one in zip(batch, made, strict=True)]
+            waiting = waiting[len(batch) :]
+        return done
+
+    def _halve(self, tried: int) -> None:
+        """Fewer at once from now on: what did not fit once will not fit the next time."""
+        self.batch = max(1, tried // 2)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        _log.warning("out of memory: fewer questions at once", device=self._device, tried=tried, now=self.batch)

@@ -44,10 +44,23 @@ RunName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$"
 class StudentSection(Section):
     """The model being improved."""
 
-    family: str
-    """A model family's name, one of `dataengine.student.registry`."""
+    model: str | None = None
+    """Folder or hub name (`ORG/NAME`) of the model that round 0 evaluates and training starts from. This is enough; a
+    hub name is fetched, and its commit kept with the run."""
+    family: str = "auto"
+    """`auto`: any image-text model of transformers, by its own processor and chat template. Or a family with special
+    knowledge: llava-1.5, minigpt4-v2, minigpt4, tiny-llava."""
     base: Path
-    """Folder (or hub name) of the weights that round 0 evaluates and training starts from."""
+    """Folder of the weights; that of `model` if not given."""
+    revision: str | None = None
+    """Commit, tag or branch of a hub's model; the newest if not given. A run keeps the commit that it began with."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _model_is_enough(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "base" not in given and isinstance(given.get("model"), str):
+            return {**given, "base": given["model"]}
+        return given
 
 
 class SplitSection(Section):

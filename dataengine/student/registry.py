@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from dataengine.core.errors import ConfigurationError
+from dataengine.student.auto import AUTO, AutoFamily
 from dataengine.student.family import Family
 from dataengine.student.llava15 import Llava15
 from dataengine.student.minigpt4 import MiniGpt4
@@ -17,8 +20,14 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def family(name: str) -> Family:
+AnyFamily: TypeAlias = Family | AutoFamily
+"""A family with special knowledge, whose image features are computed once per image; or any model by its processor."""
+
+
+def family(name: str) -> AnyFamily:
     """The family of that name. Raises ConfigurationError with the known names."""
+    if name == AUTO:
+        return AutoFamily()
     if name not in FAMILIES:
-        raise ConfigurationError(f"no model family {name!r}", todo=f"known: {', '.join(sorted(FAMILIES))}")
+        raise ConfigurationError(f"no model family {name!r}", todo=f"known: {', '.join(sorted([AUTO, *FAMILIES]))}")
     return FAMILIES[name]

@@ -19,12 +19,15 @@ from typing import cast
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArguments, set_seed
 
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
-from dataengine.student.family import Family
+from dataengine.student.auto import AutoFamily
+from dataengine.student.registry import AnyFamily
 from dataengine.training.dataset import EncodedDataset, build_dataset
 from dataengine.training.mixture import Mixture, expected_batch
+from dataengine.training.processor_dataset import ProcessorDataset, ProcessorStudentWithLoss
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
 from dataengine.training.trainer import ProgressCallback, StudentTrainer, StudentWithLoss, agree_on_checkpoint
@@ -51,7 +54,7 @@ class Trained:
 
 
 def train(
-    family: Family,
+    family: AnyFamily,
     base: Path,
     records: Sequence[TrainingRecord] | Mixture,
     recipe: Recipe,
@@ -97,23 +100,26 @@ class _LoadedStudent:
     model: PeftModel
     dataset: EncodedDataset
     tokenizer: PreTrainedTokenizerBase
-    family: Family
+    family: AnyFamily
 
 
 def _trainer(
     loaded: _LoadedStudent, mixture: Mixture, recipe: Recipe, callback: ProgressCallback, work: Path
 ) -> StudentTrainer:
-    student = StudentWithLoss(
-        loaded.model,
-        loaded.family,
-        loaded.family.image_token_id(loaded.tokenizer),
-        sees=loaded.dataset.seen,
-        per_token=recipe.loss == "token",
-    )
+    student = _with_loss(loaded, per_token=recipe.loss == "token")
     arguments = _arguments(recipe, work)
     arguments.max_steps = _steps(recipe, mixture, arguments.world_size)
     pad = cast(int, loaded.tokenizer.pad_token_id)
     return StudentTrainer(student, arguments, loaded.dataset, mixture, recipe, callback, pad)
+
+
+def _with_loss(loaded: _LoadedStudent, *, per_token: bool) -> nn.Module:
+    family = loaded.family
+    if isinstance(family, AutoFamily):
+        plain = cast(PreTrainedModel, loaded.model.get_base_model())
+        return ProcessorStudentWithLoss(loaded.model, plain, per_token=per_token)
+    image_token_id = family.image_token_id(loaded.tokenizer)
+    return StudentWithLoss(loaded.model, family, image_token_id, sees=loaded.dataset.seen, per_token=per_token)
 
 
 def _run(trainer: StudentTrainer, callback: ProgressCallback, work: Path) -> dict[str, object]:
@@ -147,7 +153,7 @@ def _size_of_trained(model: PeftModel) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _load(family: Family, base: Path, mixture: Mixture, recipe: Recipe, previous: Path | None) -> _LoadedStudent:
+def _load(family: AnyFamily, base: Path, mixture: Mixture, recipe: Recipe, previous: Path | None) -> _LoadedStudent:
     set_seed(recipe.seed)
     try:
         family = family.fitted(base)
@@ -159,8 +165,12 @@ def _load(family: Family, base: Path, mixture: Mixture, recipe: Recipe, previous
         plain.gradient_checkpointing_enable({"use_reentrant": False})
     if recipe.precision == "fp32":
         torch.nn.Module.float(plain)
-    tower = None if recipe.train_vision else plain
-    dataset = build_dataset(mixture.records, family, tokenizer, recipe, tower, training_device())
+    dataset: EncodedDataset
+    if isinstance(family, AutoFamily):
+        dataset = ProcessorDataset(mixture.records, family, recipe)
+    else:
+        tower = None if recipe.train_vision else plain
+        dataset = build_dataset(mixture.records, family, tokenizer, recipe, tower, training_device())
     set_seed(recipe.seed)
     model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
     for parameter in model.parameters():
@@ -169,9 +179,12 @@ def _load(family: Family, base: Path, mixture: Mixture, recipe: Recipe, previous
     return _LoadedStudent(model, dataset, tokenizer, family)
 
 
-def _fresh(plain: PreTrainedModel, family: Family, recipe: Recipe) -> PeftModel:
+def _fresh(plain: PreTrainedModel, family: AnyFamily, recipe: Recipe) -> PeftModel:
     whole = [family.projector] if recipe.train_projector else []
     whole += [family.vision] if recipe.train_vision else []
+    if not all(whole):
+        todo = "Set train_projector and train_vision to false, or name linear layers of them in targets"
+        raise ConfigurationError("the model does not tell its projector or tower", where="training.recipe", todo=todo)
     config = LoraConfig(
         r=recipe.rank,
         lora_alpha=cast(int, recipe.alpha),
@@ -256,7 +269,7 @@ def last_whole_checkpoint(work: Path) -> Path | None:
     return best[1] if best else None
 
 
-def _save(model: PeftModel, family: Family, out: Path) -> Path:
+def _save(model: PeftModel, family: AnyFamily, out: Path) -> Path:
     """peft's own layout, without paths of this machine and without a model card."""
     adapter = out / "adapter"
     model.peft_config["default"].base_model_name_or_path = family.name

@@ -29,7 +29,7 @@ from dataclasses import dataclass, fields
 from torch import nn
 from transformers import PreTrainedModel
 
-from dataengine.student.family import Family
+from dataengine.student.registry import AnyFamily
 from dataengine.training.recipe import Recipe
 
 _FP32 = 4
@@ -64,7 +64,7 @@ class Batch:
     answer_tokens: int
 
 
-def longest_batch(family: Family, recipe: Recipe) -> Batch:
+def longest_batch(family: AnyFamily, recipe: Recipe) -> Batch:
     """The largest batch that the recipe allows."""
     answer = recipe.longest_answer or recipe.max_length
     tokens = min(recipe.max_length, family.num_image_tokens + _PROMPT_TOKENS + answer)
@@ -72,7 +72,7 @@ def longest_batch(family: Family, recipe: Recipe) -> Batch:
 
 
 def training_memory(
-    family: Family, model: PreTrainedModel, recipe: Recipe, batch: Batch, devices: int = 1, mask_bytes: int = 1
+    family: AnyFamily, model: PreTrainedModel, recipe: Recipe, batch: Batch, devices: int = 1, mask_bytes: int = 1
 ) -> TrainingMemory:
     """The memory of a training step; `model` may be a skeleton without weights.
 
@@ -100,7 +100,7 @@ def training_memory(
     )
 
 
-def _adapted(family: Family, model: nn.Module, recipe: Recipe) -> dict[str, nn.Linear]:
+def _adapted(family: AnyFamily, model: nn.Module, recipe: Recipe) -> dict[str, nn.Linear]:
     """The layers that LoRA adapts, as peft finds them: by the whole name."""
     pattern = re.compile(recipe.targets or family.lora_targets)
     return {
@@ -110,19 +110,20 @@ def _adapted(family: Family, model: nn.Module, recipe: Recipe) -> dict[str, nn.L
     }
 
 
-def _whole(family: Family, model: nn.Module, recipe: Recipe) -> int:
+def _whole(family: AnyFamily, model: nn.Module, recipe: Recipe) -> int:
     """Numbers that are trained in full."""
     prefixes = [family.projector] * recipe.train_projector + [family.vision] * recipe.train_vision
+    prefixes = [prefix for prefix in prefixes if prefix]
     return sum(p.numel() for name, p in model.named_parameters() if name.startswith(tuple(prefixes)) and prefixes)
 
 
-def _projected(family: Family, model: nn.Module, recipe: Recipe, batch: Batch) -> float:
+def _projected(family: AnyFamily, model: nn.Module, recipe: Recipe, batch: Batch) -> float:
     """What the projector keeps, and the tower where it is trained (17 numbers a token, width and layer: 2205.05198)."""
     number = 2 if recipe.precision == "bf16" else _FP32
     widths = sum(
         module.in_features + module.out_features
         for name, module in model.named_modules()
-        if isinstance(module, nn.Linear) and name.startswith(family.projector)
+        if isinstance(module, nn.Linear) and family.projector and name.startswith(family.projector)
     )
     kept = batch.records * family.num_image_tokens * number * widths if recipe.train_projector else 0.0
     if recipe.train_vision:

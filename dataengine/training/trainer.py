@@ -137,7 +137,7 @@ class StudentTrainer(Trainer):
 
     def __init__(
         self,
-        student: StudentWithLoss,
+        student: nn.Module,
         arguments: TrainingArguments,
         dataset: EncodedDataset,
         mixture: Mixture,
@@ -154,6 +154,7 @@ class StudentTrainer(Trainer):
         super().__init__(
             model=student, args=arguments, train_dataset=numbers, data_collator=self._collate, callbacks=[callback]
         )
+        self.model_accepts_loss_kwargs = False  # inputs by any name are no arguments for the loss: it is a mean already
         self.remove_callback(PrinterCallback)
         self.remove_callback(PrinterCallback)  # stdout is the job's progress, one JSON object per line
 

@@ -27,7 +27,7 @@ from dataengine.demo.questions import QUESTION_TYPES, ask
 from dataengine.demo.write import Numbered
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.inference.engine import Engine
-from dataengine.student.registry import family
+from dataengine.student.registry import FAMILIES
 from dataengine.training.fine_tuning import train
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord, read_records
@@ -52,7 +52,7 @@ class Exam:
     """The report split, asked of the base or of an adapter of it."""
 
     def __init__(self, world: Path, base: Path) -> None:
-        self.engine = Engine(family(FAMILY), base, keep_adapters=1)
+        self.engine = Engine(FAMILIES[FAMILY], base, keep_adapters=1)
         benchmark = find_benchmark("seed-bench")
         read = benchmark.read(world / "report")
         self._questions = read.questions
@@ -101,7 +101,7 @@ def records_of(setting: Setting, counts: dict[int, int]) -> list[TrainingRecord]
 def measured(setting: Setting, exam: Exam, counts: dict[int, int]) -> dict[str, Any]:
     """One training run and what it did to every type."""
     with tempfile.TemporaryDirectory() as folder:
-        trained = train(family(FAMILY), setting.base, records_of(setting, counts), setting.recipe, Path(folder))
+        trained = train(FAMILIES[FAMILY], setting.base, records_of(setting, counts), setting.recipe, Path(folder))
         return {"seconds": trained.metrics["seconds"], "by_type": exam.accuracies(trained.adapter)}
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
-from PIL import Image
 from transformers import PreTrainedModel
 
 from dataengine.core.errors import InputError
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import AnswerMode, NoAnswer
+from dataengine.images import open_image
 from dataengine.inference.answering import Ready, not_rankable, too_long
-from dataengine.inference.image_features import UNREADABLE
 from dataengine.student.auto import AutoFamily
 from dataengine.student.conversation import conversation_of
 from dataengine.student.model_inputs import ModelInputs
@@ -33,9 +31,9 @@ class ProcessorAnswering:
         if reason := not_rankable(ask):
             return NoAnswer(ask.question_id, reason)
         try:
-            images = [Image.open(io.BytesIO(ask.image)).convert("RGB")] if ask.image else []
-        except UNREADABLE as error:
-            return NoAnswer(ask.question_id, f"picture: {str(error) or type(error).__name__}")
+            images = [open_image(ask.image)] if ask.image else []
+        except InputError as error:
+            return NoAnswer(ask.question_id, f"picture: {error.what}")
         conversation = conversation_of([(ask.prompt, None)], images)
         try:
             if ask.mode is AnswerMode.LIKELIHOOD:

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
-from PIL import Image
 from torch import nn
 from transformers import PreTrainedModel
 
 from dataengine.core.errors import InputError
+from dataengine.images import open_image
 from dataengine.student.auto import AutoFamily, answer_logits, on_device
 from dataengine.student.conversation import conversation_of
 from dataengine.student.encoding import IGNORED
 from dataengine.student.model_inputs import ModelInputs
-from dataengine.training.dataset import HELD_BYTES, HELD_RECORDS, READERS, UNREADABLE
+from dataengine.training.dataset import HELD_BYTES, HELD_RECORDS, READERS
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
 
@@ -78,10 +78,9 @@ def _encoded(record: TrainingRecord, family: AutoFamily, recipe: Recipe) -> Mode
     images = []
     if record.image is not None:
         try:
-            with Image.open(record.image) as opened:
-                images = [opened.convert("RGB")]
-        except UNREADABLE as error:
-            raise InputError(f"a training image cannot be read: {error}", where=where) from error
+            images = [open_image(record.image)]
+        except InputError as error:
+            raise InputError(f"a training image cannot be read: {error.what}", where=where) from error
     try:
         row = family.encode(conversation_of(record.turns, images))
     except InputError as error:

@@ -33,10 +33,11 @@ from dataengine.hosting.backends import child_jobs, open_teacher
 from dataengine.hosting.teachers import OpenTeachers
 from dataengine.inference.in_process import AnswersQuestions, InprocessStudent
 from dataengine.inference.settings import ServingSettings
-from dataengine.runtime.parked import parked_events, replay
+from dataengine.runtime.dead_letters import dead_letters, replay
+from dataengine.runtime.run_directory import RunDirectory
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
-from dataengine.runtime.worker import PARKED, Patience, Worker
+from dataengine.runtime.worker import PARKED, RetryPolicy, Worker
 from dataengine.training.handler import Trainer
 from dataengine.wire.documents import AnalysisDoc, CheckpointDoc
 from dataengine.wire.events import decode, encode
@@ -60,35 +61,7 @@ class Outcome:
         return self.best_round > 0
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
-    """The folder that holds runs, and what one run has there beside its artifacts."""
-
-    path: Path
-    run: str
-
-    @property
-    def folder(self) -> Path:
-        """The run's own folder."""
-        return self.path / RunKeys(self.run).root
-
-    @property
-    def bus(self) -> Path:
-        """The file of the bus and the ledger."""
-        return self.folder / "bus.sqlite"
-
-    @property
-    def work(self) -> Path:
-        """Jobs and caches: may be deleted when the run is over."""
-        return self.folder / "work"
-
-    @property
-    def log(self) -> Path:
-        """JSON log lines."""
-        return self.folder / "log.jsonl"
-
-
-async def turn(
+async def run_loop(
     run: RunFile, home: Path, progress: Progress, *, replicas: int = 8, threads: int | None = None
 ) -> Outcome:
     """Turn the loop of `run` until it rests or an event is parked; a run that was begun before goes on.
@@ -96,16 +69,16 @@ async def turn(
     `replicas` is the number of generation tasks worked on at once, `threads` torch's. Raises ConfigurationError if
     another process turns this run, or if it was begun with another configuration.
     """
-    place = Home(home, run.run)
-    place.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(place.folder / "lock"):
+    directory = RunDirectory(home, run.run)
+    directory.folder.mkdir(parents=True, exist_ok=True)
+    with _alone(directory.folder / "lock"):
         store = DirectoryStore(home)
-        async with _bus_and_ledger(place.bus) as (bus, ledger):
+        async with _bus_and_ledger(directory.bus) as (bus, ledger):
             await begin(store, bus, run)
-            for event in await parked_events(bus):
+            for event in await dead_letters(bus):
                 await replay(bus, ledger, event)
             teachers = OpenTeachers(open_teacher)
-            workers = _workers(store, bus, ledger, run, place, progress, teachers, replicas, threads)
+            workers = _workers(store, bus, ledger, run, directory, progress, teachers, replicas, threads)
             try:
                 return await _until_rested(bus, store, workers, run.run)
             finally:
@@ -150,7 +123,7 @@ def _workers(
     bus: Bus,
     ledger: Ledger,
     run: RunFile,
-    place: Home,
+    directory: RunDirectory,
     progress: Progress,
     teachers: OpenTeachers,
     replicas: int,
@@ -158,18 +131,18 @@ def _workers(
 ) -> list[Worker]:
     """The four services, each a consumer of its own."""
 
-    student = InprocessStudent(store, place.work / "adapters", _engines(threads))
+    student = InprocessStudent(store, directory.work / "adapters", _engines(threads))
     jobs = child_jobs(run.training.timeout, threads)
     evaluator = Evaluator(store, student, find_benchmark, progress)
     analyzer = AnalyzerHandler(store, code_version())
     source_of = cache(open_source)
-    generator = Generator(store, teachers, source_of, progress, generator_settings(), place.work / "replies")
-    trainer = Trainer(store, jobs, source_of, progress, place.work)
+    generator = Generator(store, teachers, source_of, progress, generator_settings(), directory.work / "replies")
+    trainer = Trainer(store, jobs, source_of, progress, directory.work)
     return [
         Worker("evaluator", bus, ledger, {"checkpoint-ready": evaluator.on_checkpoint_ready}),
         Worker("analyzer", bus, ledger, {"eval-done": analyzer}),
         Worker("generator", bus, ledger, generator.handlers, concurrency=replicas),
-        Worker("trainer", bus, ledger, {"data-ready": trainer.on_data_ready}, patience=Patience(attempts=5)),
+        Worker("trainer", bus, ledger, {"data-ready": trainer.on_data_ready}, retry_policy=RetryPolicy(attempts=5)),
     ]
 
 
@@ -214,7 +187,7 @@ async def _last_word(bus: SqliteBus) -> Message:
     subscription = await bus.subscribe("outcome", [RunRested.topic, PARKED])
     while True:
         delivery = await subscription.next()
-        standing = {event.event_id for event in await parked_events(bus)}
+        standing = {event.event_id for event in await dead_letters(bus)}
         if delivery.message.topic == RunRested.topic or delivery.message.headers.get("ce_id") in standing:
             return delivery.message
         await delivery.commit()

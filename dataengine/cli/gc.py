@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dataengine.cli.finding import find_run
 from dataengine.cli.options import HomeOption, JsonOption, RunArgument, result_console
+from dataengine.cli.run_lookup import find_run
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.sweeping import Sweepable
 from dataengine.report.views import RunState

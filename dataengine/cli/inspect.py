@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from dataengine.cli.finding import Found, Live, find_run
 from dataengine.cli.options import AnyRunArgument, HomeOption, JsonOption, result_console
 from dataengine.cli.reporting import write_report
+from dataengine.cli.run_lookup import Found, Live, find_run
 from dataengine.cli.tables import history_table, run_table
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import Split

@@ -14,8 +14,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from dataengine.cli.finding import Found, find_run, runs_of
 from dataengine.cli.options import HomeOption, JsonOption, result_console
+from dataengine.cli.run_lookup import Found, find_run, runs_of
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ConfigurationError
 from dataengine.report.lineage import NoSuchSample, SampleLineage, SeenBy, ShownCase, find_sample

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from dataengine.cli import data, parked, prompt, student
+from dataengine.cli import data, dead_letters, prompt, student
 from dataengine.cli.benchmarks import check, compare, list_benchmarks, score
 from dataengine.cli.classify import classify
 from dataengine.cli.demo import demo
@@ -43,7 +43,8 @@ app.command()(doctor)
 app.command()(prepare)
 app.command()(policy)
 app.command()(service)
-app.add_typer(parked.app, name="parked")
+app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(dead_letters.app, name="parked", hidden=True)  # its name before 0.2
 app.add_typer(data.app, name="data")
 app.add_typer(student.app, name="student")
 app.add_typer(prompt.app, name="prompt")

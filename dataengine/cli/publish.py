@@ -11,14 +11,15 @@ from typing import Annotated
 import typer
 
 from dataengine.cli.options import HomeOption, JsonOption
-from dataengine.cli.places import bus_of, store_of
+from dataengine.cli.run_backends import bus_of, store_of
 from dataengine.core.artifacts import ArtifactRef, RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import CheckpointReady, DataReady, EvalDone, Event, WeaknessReport
 from dataengine.core.ports import Store
-from dataengine.embedded import Home, base_checkpoint
+from dataengine.embedded import base_checkpoint
 from dataengine.hosting.backends import on_servers
 from dataengine.runtime.model_hub import with_model
+from dataengine.runtime.run_directory import RunDirectory
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.wire.documents import AnalysisDoc, EvaluationDoc, PlanDoc
 from dataengine.wire.events import encode
@@ -52,11 +53,11 @@ def publish(
     """
     loaded = with_model(read_run_file(run))
     store = store_of(home)
-    place = Home(home, loaded.run)
+    directory = RunDirectory(home, loaded.run)
     if not on_servers():
-        place.folder.mkdir(parents=True, exist_ok=True)
+        directory.folder.mkdir(parents=True, exist_ok=True)
     event = event_of(store, loaded, topic, round_number)
-    asyncio.run(_send(place, event))
+    asyncio.run(_send(directory, event))
     if as_json:
         print(json.dumps({"topic": event.topic, "id": event.event_id, "run": event.run, "round": event.round}))
     else:
@@ -95,6 +96,6 @@ def _found(store: Store, keys: RunKeys, number: int, name: str) -> ArtifactRef:
     return ref
 
 
-async def _send(place: Home, event: Event) -> None:
-    async with bus_of(place) as bus:
+async def _send(directory: RunDirectory, event: Event) -> None:
+    async with bus_of(directory) as bus:
         await bus.publish([encode(event, "command")])

@@ -23,10 +23,11 @@ from dataengine.cli.reporting import write_report
 from dataengine.cli.tables import run_table
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import Cancelled
-from dataengine.embedded import Home, Outcome, turn
+from dataengine.embedded import Outcome, run_loop
 from dataengine.report.reading import read_run
 from dataengine.runtime.logs import log_to
 from dataengine.runtime.model_hub import with_model
+from dataengine.runtime.run_directory import RunDirectory
 from dataengine.runtime.runfile import RunFile, read_run_file
 
 _ON_STDERR = Console(stderr=True)
@@ -72,12 +73,12 @@ def _checked(run: RunFile, home: Path, as_json: bool) -> None:
 
 
 def _turn(run: RunFile, home: Path, replicas: int, as_json: bool) -> None:
-    place = Home(home, run.run)
-    place.folder.mkdir(parents=True, exist_ok=True)
-    log_to(place.log)
+    directory = RunDirectory(home, run.run)
+    directory.folder.mkdir(parents=True, exist_ok=True)
+    log_to(directory.log)
     outcome = asyncio.run(_interruptible(run, home, replicas))
     if outcome.state == "parked":
-        print(f"error: {outcome.reason}. The log is {place.log}; the same command tries again", file=sys.stderr)
+        print(f"error: {outcome.reason}. The log is {directory.log}; the same command tries again", file=sys.stderr)
         raise typer.Exit(FAILED)
     store = DirectoryStore(home)
     report = write_report(store, home, run)
@@ -95,7 +96,7 @@ async def _interruptible(run: RunFile, home: Path, replicas: int) -> Outcome:
     """Turn the loop; the first SIGINT or SIGTERM stops it where it is. Raises Cancelled then."""
     loop = asyncio.get_running_loop()
     with shown_progress() as progress:
-        turning = asyncio.ensure_future(turn(run, home, progress, replicas=replicas))
+        turning = asyncio.ensure_future(run_loop(run, home, progress, replicas=replicas))
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, turning.cancel)
         try:

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from dataengine.cli.finding import Found, find_run
 from dataengine.cli.options import HomeOption
+from dataengine.cli.run_lookup import Found, find_run
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.report.model_card import model_card
 from dataengine.report.views import RoundView, RunView

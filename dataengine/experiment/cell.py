@@ -98,8 +98,9 @@ def _same_weights(one: CheckpointDoc, other: CheckpointDoc) -> bool:
 def main() -> None:
     """The process: the embedded loop with one torch thread, so that neighbours do not spin against each other."""
     from dataengine.backends.directory.store import DirectoryStore
-    from dataengine.embedded import Home, base_checkpoint, turn
+    from dataengine.embedded import base_checkpoint, run_loop
     from dataengine.runtime.logs import log_to
+    from dataengine.runtime.run_directory import RunDirectory
 
     home = Path(sys.argv[1])
     store = DirectoryStore(home)
@@ -108,10 +109,10 @@ def main() -> None:
     async def embedded(run: RunFile, progress: Progress) -> tuple[str, str]:
         others = sorted(path.name for path in (home / "runs").glob("*"))
         await asyncio.to_thread(share_base_evaluation, store, run, base_checkpoint(run), others)
-        log = Home(home, run.run).log
+        log = RunDirectory(home, run.run).log
         log.parent.mkdir(parents=True, exist_ok=True)
         log_to(log)
-        outcome = await turn(run, home, progress, replicas=1, threads=1)
+        outcome = await run_loop(run, home, progress, replicas=1, threads=1)
         return outcome.state, outcome.reason
 
     channel = os.fdopen(os.dup(1), "wb")

@@ -14,7 +14,7 @@ from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.hosting.teachers import OpenTeachers
 from dataengine.runtime.metrics import MeteredTeacher
 from dataengine.runtime.runfile import TeacherSection
-from dataengine.runtime.worker import Handler, Observer, Patience
+from dataengine.runtime.worker import Handler, Observer, RetryPolicy
 from dataengine.wire.documents import PartDoc
 
 
@@ -43,7 +43,7 @@ def _metered(bench: Bench, section: TeacherSection) -> MeteredTeacher:
 
 def main(watch: Observer | None = None) -> None:
     """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("generator", handlers_of, concurrency=_parts, patience=Patience(attempts=10), watch=watch)
+    run_on_engines("generator", handlers_of, concurrency=_parts, retry_policy=RetryPolicy(attempts=10), watch=watch)
 
 
 def _parts() -> int:

@@ -13,7 +13,7 @@ from dataengine.runtime.metrics import Metrics, all_of
 from dataengine.runtime.progress import told_progress
 from dataengine.runtime.service import ServiceSettings, run_service, serve
 from dataengine.runtime.tracing import exporting
-from dataengine.runtime.worker import Handler, Observer, Patience, Worker
+from dataengine.runtime.worker import Handler, Observer, RetryPolicy, Worker
 
 SERVICE = "DATAENGINE_SERVICE_"
 
@@ -41,7 +41,7 @@ def run_on_engines(
     handlers_of: HandlersOf,
     *,
     concurrency: int | Callable[[], int] = 1,
-    patience: Patience = Patience(),
+    retry_policy: RetryPolicy = RetryPolicy(),
     watch: Observer | None = None,
 ) -> None:
     """Be the service `name` until SIGTERM. Several processes of one name share its work. `concurrency` is how many
@@ -65,7 +65,7 @@ def run_on_engines(
                     open_ledger(store),
                     handlers,
                     concurrency=concurrency if isinstance(concurrency, int) else concurrency(),
-                    patience=patience,
+                    retry_policy=retry_policy,
                     observer=all_of(*observers),
                 )
                 await serve(worker, bus, name, tuple(sorted(handlers)), metrics, settings, farewells)

@@ -11,7 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from dataengine.core.ports import Teacher, TeacherReply, TeacherRequest
-from dataengine.runtime.worker import Moment
+from dataengine.runtime.worker import StepEvent
 
 OUTCOMES = ("committed", "republished", "parked", "retried", "failed")
 _SECONDS = (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 28800, 86400)
@@ -56,7 +56,7 @@ class Metrics:
         self._begun: dict[asyncio.Task[object] | None, float] = {}
         self.in_flight.labels(service)
 
-    def observe(self, moment: Moment) -> None:
+    def observe(self, moment: StepEvent) -> None:
         """Count one moment of the worker."""
         if moment.step == "received":
             self._begin()
@@ -128,10 +128,10 @@ class MeteredTeacher:
         await self._teacher.close()
 
 
-def all_of(*observers: Callable[[Moment], None]) -> Callable[[Moment], None]:
+def all_of(*observers: Callable[[StepEvent], None]) -> Callable[[StepEvent], None]:
     """One observer that tells several."""
 
-    def tell(moment: Moment) -> None:
+    def tell(moment: StepEvent) -> None:
         for observer in observers:
             observer(moment)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from dataengine.runtime.worker import Moment
+from dataengine.runtime.worker import StepEvent
 from dataengine.wire.events import Trace
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 class _Open:
     """A span that has not ended: its first moment, and when which step was."""
 
-    moment: Moment
+    moment: StepEvent
     trace: Trace
     began: int
     steps: list[tuple[str, int]]
@@ -40,7 +40,7 @@ class Tracing:
         self._processor = processor
         self._open: dict[str, _Open] = {}
 
-    def observe(self, moment: Moment) -> None:
+    def observe(self, moment: StepEvent) -> None:
         """Take one moment in. A span ends when its event is committed, or when the work on it is given up."""
         if moment.trace is None or moment.event is None:
             return

@@ -26,7 +26,7 @@ PARKED = "parked"
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class StepEvent:
     """One step of one event: `step` is one of STEPS, or an outcome: republished, parked, retried, failed. `event` and
     `trace` are None as long as the message has not been decoded."""
 
@@ -37,12 +37,12 @@ class Moment:
     trace: Trace | None = None
 
 
-Observer = Callable[[Moment], None]
+Observer = Callable[[StepEvent], None]
 """Told of every step of every event: for metrics and traces, and for tests that kill the process at a step."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to keep trying. A Retryable error is tried for ever, `first` to `longest` seconds apart: `hold` times on
     the spot, then set aside between tries, so that other runs do not wait behind it. A bug is tried at most `attempts`
     times, crashes included."""
@@ -57,7 +57,7 @@ class Patience:
         return max(at_least, min(self.longest, self.first * 2.0 ** min(failures - 1, 16)))
 
 
-def _unobserved(moment: Moment) -> None:
+def _unobserved(moment: StepEvent) -> None:
     """Nobody watches."""
 
 
@@ -72,7 +72,7 @@ class Worker:
         handlers: Mapping[str, Handler],
         *,
         concurrency: int = 1,
-        patience: Patience = Patience(),
+        retry_policy: RetryPolicy = RetryPolicy(),
         observer: Observer = _unobserved,
     ) -> None:
         self._consumer = consumer
@@ -80,7 +80,7 @@ class Worker:
         self._ledger = ledger
         self._handlers = handlers
         self._concurrency = concurrency
-        self._patience = patience
+        self._retry_policy = retry_policy
         self._observer = observer
         self._log = structlog.get_logger(service=consumer)
         self._received = 0
@@ -141,7 +141,7 @@ class Worker:
         return waiting.result()
 
     def _observe(self, step: str, topic: str, event: Event | None = None, trace: Trace | None = None) -> None:
-        self._observer(Moment(self._consumer, step, topic, event, trace))
+        self._observer(StepEvent(self._consumer, step, topic, event, trace))
 
     async def _process(self, delivery: Delivery) -> None:
         message = delivery.message
@@ -164,7 +164,7 @@ class Worker:
     async def _settle(self, delivery: Delivery, event: Event, trace: Trace) -> None:
         """Try until the event has had its effect, is parked, or is set aside to be tried later; then commit."""
         failures = failures_of(delivery.message)
-        until = failures + self._patience.hold
+        until = failures + self._retry_policy.hold
         while not delivery.lost:
             try:
                 await self._attempt(delivery, event, trace)
@@ -179,14 +179,14 @@ class Worker:
 
     async def _set_aside(self, delivery: Delivery, failures: int, error: Retryable) -> None:
         """Let others pass: the message waits on a topic of its own."""
-        delay = self._patience.delay(failures, error.after)
+        delay = self._retry_policy.delay(failures, error.after)
         waiting = set_aside(delivery.message, self._consumer, failures, delay, str(error))
         await self._insist(lambda: self._bus.publish([waiting]))
         await delivery.commit()
         self._log.warning("set aside for later", error=str(error), again_in_seconds=round(delay, 1))
 
     async def _wait(self, error: Retryable, failures: int) -> None:
-        delay = self._patience.delay(failures, error.after)
+        delay = self._retry_policy.delay(failures, error.after)
         self._log.warning("the world is not ready", error=str(error), again_in_seconds=round(delay, 1))
         await asyncio.sleep(delay)
 
@@ -222,8 +222,8 @@ class Worker:
 
     async def _work(self, delivery: Delivery, event: Event, attempt: Attempt, trace: Trace) -> tuple[Message, ...]:
         """What follows from the event; nothing if it had to be parked."""
-        if attempt.number > self._patience.attempts:
-            tried = f"given up after {self._patience.attempts} attempts that crashed"
+        if attempt.number > self._retry_policy.attempts:
+            tried = f"given up after {self._retry_policy.attempts} attempts that crashed"
             await self._park(delivery.message, Rejected(tried, where=event.topic), event, trace)
             return ()
         try:
@@ -238,7 +238,7 @@ class Worker:
         except Exception as error:  # the one broad except: a bug in a handler must not end the service
             self._log.exception("a handler failed", attempt=attempt.number)
             self._observe("failed", event.topic, event, trace)
-            if attempt.number >= self._patience.attempts:
+            if attempt.number >= self._retry_policy.attempts:
                 failed = f"failed {attempt.number} times, at last with {_named(error)}"
                 await self._park(delivery.message, Rejected(failed, where=event.topic), event, trace)
                 return ()

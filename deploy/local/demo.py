@@ -20,7 +20,7 @@ from dataengine.cli.progress import shown_progress
 from dataengine.core.events import RunRested
 from dataengine.core.ports import Bus, Progress
 from dataengine.hosting.backends import open_bus
-from dataengine.runtime.parked import parked_events
+from dataengine.runtime.dead_letters import dead_letters
 from dataengine.runtime.progress import progress_of
 from dataengine.runtime.runfile import RunFile, read_run_file
 from deploy.local.machine import FOLDER, Machine
@@ -53,7 +53,7 @@ async def until_rested(run: RunFile, services: Services, environment: Mapping[st
 async def _ended(bus: Bus, run: str) -> str | None:
     if any(message.key == run for message in await bus.history([RunRested.topic])):
         return ""
-    parked = [event for event in await parked_events(bus) if event.message.key.split("/")[0] == run]
+    parked = [event for event in await dead_letters(bus) if event.message.key.split("/")[0] == run]
     return f"parked by the {parked[0].consumer}: {parked[0].error}" if parked else None
 
 
@@ -77,7 +77,7 @@ def demo(run_file: Path, machine: Machine, generators: int) -> int:
         with shown_progress() as progress:
             wrong = asyncio.run(until_rested(run, services, machine.environment(), progress))
         if wrong:
-            print(f"error: {wrong}. See {services.folder} and `dataengine parked list`", file=sys.stderr)
+            print(f"error: {wrong}. See {services.folder} and `dataengine dead-letters list`", file=sys.stderr)
             return 1
         command("reader", "status", run.run)
         print(f"\nOn real servers in {time.monotonic() - began:.0f} s. `make down` stops them.")

@@ -13,7 +13,7 @@ import signal
 import sys
 from pathlib import Path
 
-from dataengine.runtime.worker import STEPS, Moment
+from dataengine.runtime.worker import STEPS, StepEvent
 from dataengine.service import run
 
 COUNTED = ("begun", "handled")
@@ -26,7 +26,7 @@ class KillPoints:
     def __init__(self, memory: Path) -> None:
         self._memory = memory
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, moment: StepEvent) -> None:
         """Die, if it is time."""
         event = moment.event.event_id if moment.event else ""
         known: dict[str, list[str]] = json.loads(self._memory.read_text()) if self._memory.exists() else {}

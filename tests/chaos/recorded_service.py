@@ -68,10 +68,10 @@ def times_handled(*folders: Path) -> Counter[tuple[str, str]]:
 def _main(name: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     wrong_clock(folder / CLOCK)
-    from dataengine.runtime.worker import Moment
+    from dataengine.runtime.worker import StepEvent
     from dataengine.service import run
 
-    def write_down(moment: Moment) -> None:
+    def write_down(moment: StepEvent) -> None:
         event = moment.event.event_id if moment.event else ""
         with (folder / STEPS).open("a") as file:
             file.write(json.dumps({"topic": moment.topic, "step": moment.step, "event": event}) + "\n")

@@ -11,8 +11,8 @@ import pytest
 
 from dataengine.core.events import EVENT_TYPES, TOPICS, GenerationTask, WeaknessReport
 from dataengine.core.ports import Message
+from dataengine.runtime.dead_letters import DeadLetter
 from dataengine.runtime.later import taken_back
-from dataengine.runtime.parked import ParkedEvent
 from dataengine.wire.events import decode, encode
 from tests.golden.old_home import LEFT_BEHIND, python_m, unpack_old_home
 
@@ -48,7 +48,7 @@ def test_an_old_event_is_decoded_keeps_its_id_and_would_be_written_the_same(topi
 def test_an_old_parked_event_is_taken_out_as_it_was() -> None:
     message = OLD["parked"]
     headers = message.headers
-    parked = ParkedEvent(headers["ce_id"], headers["parked_topic"], headers["parked_by"], "", "", message)
+    parked = DeadLetter(headers["ce_id"], headers["parked_topic"], headers["parked_by"], "", "", message)
     event = decode(parked.original)
     assert isinstance(event, WeaknessReport)
     assert (event.run, event.event_id) == ("stopped", headers["ce_id"])

@@ -21,8 +21,8 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected
 from dataengine.core.events import CheckpointReady, EvalDone, Event
 from dataengine.core.ports import Message
-from dataengine.runtime.parked import parked_events, replay
-from dataengine.runtime.worker import PARKED, STEPS, Moment, Observer, Patience, Worker
+from dataengine.runtime.dead_letters import dead_letters, replay
+from dataengine.runtime.worker import PARKED, STEPS, Observer, RetryPolicy, StepEvent, Worker
 from dataengine.wire.events import decode, encode
 
 pytestmark = [pytest.mark.integration]
@@ -30,12 +30,12 @@ pytestmark = [pytest.mark.integration]
 REF = ArtifactRef("artifact://runs/r/config.json", "0" * 64, 2)
 READY = CheckpointReady("r", REF, 0, REF)
 DONE = EvalDone("r", REF, 0, REF, REF)
-QUICK = Patience(attempts=3, first=0.05, longest=0.2)
+QUICK = RetryPolicy(attempts=3, first=0.05, longest=0.2)
 SECONDS = 60.0
 Answer = Callable[[Event], Awaitable[Sequence[Event]]]
 
 
-def unobserved(moment: Moment) -> None:
+def unobserved(moment: StepEvent) -> None:
     """Nobody watches."""
 
 
@@ -55,7 +55,7 @@ class Site:
     async def until_served(self, answer: Answer | None = None, observer: Observer = unobserved) -> None:
         """Run a worker until it has committed everything."""
         handlers = {"checkpoint-ready": answer or self.answer}
-        worker = Worker("evaluator", self.bus, self.ledger, handlers, patience=QUICK, observer=observer)
+        worker = Worker("evaluator", self.bus, self.ledger, handlers, retry_policy=QUICK, observer=observer)
         task = asyncio.create_task(worker.run())
         try:
             async with asyncio.timeout(SECONDS):
@@ -93,7 +93,7 @@ def in_child(work: Callable[[], Coroutine[Any, Any, None]]) -> int | None:
 def test_a_process_killed_between_two_steps_leaves_one_effect(bare: KafkaConnection, folder: Path, step: str) -> None:
     connection = replace(bare, session_timeout=1)
 
-    def kill(moment: Moment) -> None:
+    def kill(moment: StepEvent) -> None:
         if moment.step == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -155,9 +155,9 @@ async def test_what_was_parked_can_be_replayed(site: Site) -> None:
 
     await site.bus.publish([encode(READY, "test")])
     await site.until_served(never)
-    (event,) = await parked_events(site.bus)
+    (event,) = await dead_letters(site.bus)
     assert event.error == "there is no such benchmark"
     await replay(site.bus, site.ledger, event)
-    assert not await parked_events(site.bus)
+    assert not await dead_letters(site.bus)
     await site.until_served()
     assert [decode(message) for message in await site.bus.history(["eval-done"])] == [DONE]

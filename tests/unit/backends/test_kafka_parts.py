@@ -23,7 +23,7 @@ from dataengine.backends.kafka.errors import translated, translating
 from dataengine.backends.kafka.partitioner import partition_of
 from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
 from dataengine.core.events import EVENT_TYPES
-from dataengine.runtime import later, parked, progress, worker
+from dataengine.runtime import dead_letters, later, progress, worker
 from deploy.local.server import free_port
 
 
@@ -118,9 +118,9 @@ async def test_a_server_that_is_no_kafka_is_not_ready() -> None:
 
 def test_the_table_knows_every_topic_of_the_loop() -> None:
     names = {spec.name for spec in kafka_topics.loop_topics()}
-    aside = {worker.PARKED, parked.RESOLVED, progress.PROGRESS, later.LATER}
+    aside = {worker.PARKED, dead_letters.RESOLVED, progress.PROGRESS, later.LATER}
     assert names == {kind.topic for kind in EVENT_TYPES} | aside
-    assert (kafka_topics.PARKED, kafka_topics.UNPARKED) == (worker.PARKED, parked.RESOLVED)
+    assert (kafka_topics.PARKED, kafka_topics.UNPARKED) == (worker.PARKED, dead_letters.RESOLVED)
 
 
 def test_what_fits_into_any_topic_fits_when_it_is_parked() -> None:

@@ -17,13 +17,13 @@ from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.events import CheckpointReady, EvalDone, Event
 from dataengine.core.ports import Delivery, Message, Subscription
 from dataengine.runtime.later import seconds_left, set_aside
-from dataengine.runtime.worker import PARKED, STEPS, Moment, Patience, Worker
+from dataengine.runtime.worker import PARKED, STEPS, RetryPolicy, StepEvent, Worker
 from dataengine.wire.events import decode, encode
 
 REF = ArtifactRef("artifact://runs/r/config.json", "0" * 64, 2)
 READY = CheckpointReady("r", REF, 0, REF)
 DONE = EvalDone("r", REF, 0, REF, REF)
-QUICK = Patience(attempts=3, first=0.01, longest=0.02, hold=20)
+QUICK = RetryPolicy(attempts=3, first=0.01, longest=0.02, hold=20)
 PATIENCE_SECONDS = 20.0
 
 
@@ -40,7 +40,7 @@ class Loop:
             self.handled += 1
             return await answer(event)
 
-        settings: dict[str, Any] = {"patience": QUICK, **options}
+        settings: dict[str, Any] = {"retry_policy": QUICK, **options}
         return Worker("evaluator", self.bus, self.ledger, {"checkpoint-ready": counted}, **settings)
 
     async def until_committed(self, worker: Worker) -> None:
@@ -96,7 +96,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("step", STEPS[:-1])
 async def test_a_kill_at_any_step_loses_nothing_and_doubles_nothing(loop: Loop, step: str) -> None:
-    def kill(moment: Moment) -> None:
+    def kill(moment: StepEvent) -> None:
         if moment.step == step:
             raise Killed
 
@@ -232,7 +232,7 @@ async def test_what_fails_for_long_lets_others_pass_and_is_tried_again(loop: Loo
         return [EvalDone(event.run, REF, 0, REF, REF)]
 
     await loop.bus.publish([replace(encode(slow, "test"), key="k"), replace(encode(quick, "test"), key="k")])
-    worker = loop.worker(student_is_away_for_slow, patience=Patience(first=0.01, longest=0.02, hold=3))
+    worker = loop.worker(student_is_away_for_slow, retry_policy=RetryPolicy(first=0.01, longest=0.02, hold=3))
     task = asyncio.create_task(worker.run())
     done_runs = await loop.bus.subscribe("test", ["eval-done"])
     async with asyncio.timeout(PATIENCE_SECONDS):

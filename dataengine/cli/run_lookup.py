@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import time
 
-from dataengine.cli.places import bus_of, store_of
+from dataengine.cli.run_backends import bus_of, store_of
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.events import READS
 from dataengine.core.ports import Store
 from dataengine.core.sweeping import Sweepable
-from dataengine.embedded import Home
 from dataengine.hosting.backends import on_servers
 from dataengine.report.reading import list_runs, read_run
 from dataengine.report.views import Parked, RunView, Signs
-from dataengine.runtime.parked import parked_events
+from dataengine.runtime.dead_letters import dead_letters
 from dataengine.runtime.progress import StageProgress, progress_of
+from dataengine.runtime.run_directory import RunDirectory
 
 LATELY = 120.0
 """Seconds: services that said how far they are within this time are at work."""
@@ -44,17 +44,17 @@ class Found:
     store: Store
 
     @property
-    def place(self) -> Home:
+    def directory(self) -> RunDirectory:
         """The run's files beside its artifacts."""
-        return Home(self.home, self.run)
+        return RunDirectory(self.home, self.run)
 
     def view(self) -> RunView:
         """What the run did so far. Raises ConfigurationError if there is no such run, Retryable if the bus is away."""
-        return read_run(self.store, self.run, asyncio.run(_signs(self.place)))
+        return read_run(self.store, self.run, asyncio.run(_signs(self.directory)))
 
     def live(self) -> Live:
         """What the services are doing now; only those that are processes of their own say so."""
-        return asyncio.run(_live(self.place)) if on_servers() else Live((), {})
+        return asyncio.run(_live(self.directory)) if on_servers() else Live((), {})
 
 
 def find_run(run: str | None, home: Path) -> Found:
@@ -115,15 +115,15 @@ def _known_runs(home: Path, store: Store) -> str:
     return f"There are no runs in {home.resolve() / 'runs'}; say where they are with --home"
 
 
-async def _signs(place: Home) -> Signs:
+async def _signs(directory: RunDirectory) -> Signs:
     """Whether the run is turned now, and what is parked of it."""
-    if not on_servers() and not place.bus.is_file():
-        return Signs(alive=_is_turned(place))
-    async with bus_of(place) as bus:
-        standing = [event for event in await parked_events(bus) if event.message.key.split("/")[0] == place.run]
-        alive = _is_turned(place)
+    if not on_servers() and not directory.bus.is_file():
+        return Signs(alive=_is_turned(directory))
+    async with bus_of(directory) as bus:
+        standing = [event for event in await dead_letters(bus) if event.message.key.split("/")[0] == directory.run]
+        alive = _is_turned(directory)
         if on_servers():
-            said = await progress_of(bus, place.run)
+            said = await progress_of(bus, directory.run)
             alive = any(time() - stage.at < LATELY for stage in said)
     return Signs(
         alive=alive,
@@ -131,16 +131,16 @@ async def _signs(place: Home) -> Signs:
     )
 
 
-async def _live(place: Home) -> Live:
-    async with bus_of(place) as bus:
-        stages = tuple(stage for stage in await progress_of(bus, place.run) if not stage.over)
+async def _live(directory: RunDirectory) -> Live:
+    async with bus_of(directory) as bus:
+        stages = tuple(stage for stage in await progress_of(bus, directory.run) if not stage.over)
         waiting = {name: sum((await bus.lag(name, topics)).values()) for name, topics in READS.items()}
     return Live(stages, waiting)
 
 
-def _is_turned(place: Home) -> bool:
+def _is_turned(directory: RunDirectory) -> bool:
     """Whether a process of this machine turns the run now: it holds the lock."""
-    lock = place.folder / "lock"
+    lock = directory.folder / "lock"
     if not lock.is_file():
         return False
     with lock.open() as file:

@@ -1,4 +1,4 @@
-"""`dataengine parked`, as typed, on the embedded default."""
+"""`dataengine dead-letters`, as typed, on the embedded default."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import Rejected
 from dataengine.core.events import CheckpointReady, Event
 from dataengine.core.ports import Message
-from dataengine.embedded import Home
+from dataengine.runtime.run_directory import RunDirectory
 from dataengine.runtime.worker import PARKED, Worker
 from dataengine.wire.events import encode
 from tests.unit.cli.commands import CommandLine
@@ -31,14 +31,14 @@ def dataengine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home whose run `r` has an event parked by the evaluator, and one that nobody can read."""
-    place = Home(tmp_path, "r")
-    place.folder.mkdir(parents=True)
+    directory = RunDirectory(tmp_path, "r")
+    directory.folder.mkdir(parents=True)
 
     async def never(event: Event) -> Sequence[Event]:
         raise Rejected("there is no such benchmark", where="seed-bunch")
 
     async def park() -> None:
-        bus, ledger = SqliteBus(place.bus), SqliteLedger(place.bus)
+        bus, ledger = SqliteBus(directory.bus), SqliteLedger(directory.bus)
         await bus.publish([encode(READY, "test"), Message("checkpoint-ready", "r", b"\xff", {"ce_id": "torn"})])
         working = asyncio.create_task(Worker("evaluator", bus, ledger, {"checkpoint-ready": never}).run())
         waiting = await bus.subscribe("test", [PARKED])
@@ -63,18 +63,18 @@ def test_what_is_parked_is_listed_with_its_error(dataengine: CommandLine, home: 
 
 
 def test_one_parked_event_is_shown_with_what_it_says(dataengine: CommandLine, home: Path) -> None:
-    shown = json.loads(dataengine("parked", "show", READY.event_id[:6], "--run", "r", "--home", home).out)
+    shown = json.loads(dataengine("dead-letters", "show", READY.event_id[:6], "--run", "r", "--home", home).out)
     assert shown["id"] == READY.event_id
     assert "CheckpointReady" in shown["says"]
-    torn = json.loads(dataengine("parked", "show", "torn", "--run", "r", "--home", home).out)
+    torn = json.loads(dataengine("dead-letters", "show", "torn", "--run", "r", "--home", home).out)
     assert torn["says"].startswith("it cannot be read")
 
 
 def test_a_replayed_event_is_on_its_topic_again_and_parked_no_more(dataengine: CommandLine, home: Path) -> None:
-    dataengine("parked", "replay", READY.event_id, "--run", "r", "--home", home)
+    dataengine("dead-letters", "replay", READY.event_id, "--run", "r", "--home", home)
 
     async def on_topic() -> list[str | None]:
-        bus = SqliteBus(Home(home, "r").bus)
+        bus = SqliteBus(RunDirectory(home, "r").bus)
         try:
             return [message.headers.get("ce_id") for message in await bus.history(["checkpoint-ready"])]
         finally:
@@ -86,7 +86,7 @@ def test_a_replayed_event_is_on_its_topic_again_and_parked_no_more(dataengine: C
 
 
 def test_a_dropped_event_is_parked_no_more(dataengine: CommandLine, home: Path) -> None:
-    dataengine("parked", "drop", "torn", "--run", "r", "--home", home)
+    dataengine("dead-letters", "drop", "torn", "--run", "r", "--home", home)
     left = json.loads(dataengine("parked", "list", "--run", "r", "--home", home, "--json").out)
     assert [event["id"] for event in left["parked"]] == [READY.event_id]
 
@@ -96,12 +96,12 @@ def test_a_dropped_event_is_parked_no_more(dataengine: CommandLine, home: Path) 
     [
         (("list",), "which run?"),
         (("list", "--run", "nix"), "there is no such run"),
-        (("show", "nix", "--run", "r"), "no parked event has this id"),
+        (("show", "nix", "--run", "r"), "no dead letter has this id"),
     ],
 )
 def test_a_wrong_question_is_one_clear_error(
     dataengine: CommandLine, home: Path, arguments: tuple[str, ...], said: str
 ) -> None:
-    ended = dataengine("parked", *arguments, "--home", home)
+    ended = dataengine("dead-letters", *arguments, "--home", home)
     assert ended.code == 2
     assert said in ended.err

@@ -15,7 +15,7 @@ RESOLVED = "unparked"
 
 
 @dataclass(frozen=True, slots=True)
-class ParkedEvent:
+class DeadLetter:
     """One event that could not be served: by whom, from which topic, and why."""
 
     event_id: str
@@ -32,16 +32,16 @@ class ParkedEvent:
         return Message(self.topic, self.message.key, self.message.value, headers)
 
 
-async def parked_events(bus: Bus) -> Sequence[ParkedEvent]:
+async def dead_letters(bus: Bus) -> Sequence[DeadLetter]:
     """Every parked event that was neither replayed nor dropped since, the oldest first."""
-    standing: dict[str, ParkedEvent] = {}
+    standing: dict[str, DeadLetter] = {}
     for message in await bus.history([PARKED, RESOLVED]):
         event_id = message.headers.get("ce_id", "")
         if message.topic == RESOLVED:
             standing.pop(event_id, None)
         else:
             headers = message.headers
-            standing[event_id] = ParkedEvent(
+            standing[event_id] = DeadLetter(
                 event_id,
                 headers.get("parked_topic", ""),
                 headers.get("parked_by", ""),
@@ -52,7 +52,7 @@ async def parked_events(bus: Bus) -> Sequence[ParkedEvent]:
     return list(standing.values())
 
 
-async def replay(bus: Bus, ledger: Ledger, event: ParkedEvent) -> None:
+async def replay(bus: Bus, ledger: Ledger, event: DeadLetter) -> None:
     """Put a parked event back on its topic, as if it were new to its consumer."""
     try:
         known_as = decode(event.original).event_id
@@ -63,6 +63,6 @@ async def replay(bus: Bus, ledger: Ledger, event: ParkedEvent) -> None:
     await drop(bus, event)
 
 
-async def drop(bus: Bus, event: ParkedEvent) -> None:
+async def drop(bus: Bus, event: DeadLetter) -> None:
     """Say that a parked event is settled."""
     await bus.publish([Message(RESOLVED, event.message.key, b"", {"ce_id": event.event_id})])

@@ -10,8 +10,8 @@ from dataengine.backends.directory.store import DirectoryStore
 from dataengine.backends.sqlite.bus import SqliteBus
 from dataengine.backends.sqlite.ledger import SqliteLedger
 from dataengine.core.ports import Bus, Ledger, Store
-from dataengine.embedded import Home
 from dataengine.hosting.backends import on_servers, open_bus, open_ledger, open_store
+from dataengine.runtime.run_directory import RunDirectory
 
 
 def store_of(home: Path) -> Store:
@@ -20,9 +20,9 @@ def store_of(home: Path) -> Store:
 
 
 @asynccontextmanager
-async def bus_of(place: Home) -> AsyncIterator[Bus]:
+async def bus_of(directory: RunDirectory) -> AsyncIterator[Bus]:
     """The bus: the environment's, else the run's file."""
-    bus = open_bus() if on_servers() else SqliteBus(place.bus)
+    bus = open_bus() if on_servers() else SqliteBus(directory.bus)
     try:
         yield bus
     finally:
@@ -30,12 +30,12 @@ async def bus_of(place: Home) -> AsyncIterator[Bus]:
 
 
 @asynccontextmanager
-async def ledger_of(place: Home) -> AsyncIterator[Ledger]:
+async def ledger_of(directory: RunDirectory) -> AsyncIterator[Ledger]:
     """The ledger: in the environment's store, else the run's file."""
     if on_servers():
         yield open_ledger(open_store())
         return
-    ledger = SqliteLedger(place.bus)
+    ledger = SqliteLedger(directory.bus)
     try:
         yield ledger
     finally:

@@ -70,7 +70,7 @@ async def run_loop(
     another process turns this run, or if it was begun with another configuration.
     """
     directory = RunDirectory(home, run.run)
-    directory.folder.mkdir(parents=True, exist_ok=True)
+    directory.make()
     with _alone(directory.folder / "lock"):
         store = DirectoryStore(home)
         async with _bus_and_ledger(directory.bus) as (bus, ledger):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from dataengine.evaluation.uploads import read_uploads
 from dataengine.generation.filters.registry import find_filter
 from dataengine.generation.prompt_files import load_prompt
 from dataengine.runtime.runfile import RunFile
+from dataengine.teachers.keys import teacher_key
 from dataengine.training.records import read_records
 
 BROKEN = "broken"
@@ -136,8 +136,7 @@ def _teacher(run: RunFile) -> str:
     teacher = run.teacher
     if teacher.kind == "annotations":
         return f"reads the annotations, errs in {teacher.error_rate:.0%} of its answers"
-    if not os.environ.get(teacher.api_key_env):
-        raise ConfigurationError(f"the environment variable {teacher.api_key_env} is not set", todo="Put the key there")
+    teacher_key(teacher.api_key_env, teacher.base_url)
     if not teacher.model:
         raise ConfigurationError("no model is named", where="teacher.model")
     return f"{teacher.model} at {teacher.base_url or 'the default endpoint'}"

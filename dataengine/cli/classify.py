@@ -9,7 +9,6 @@ from typing import Annotated
 
 import orjson
 import typer
-import yaml
 from pydantic import ValidationError
 from rich.console import Console
 
@@ -21,6 +20,7 @@ from dataengine.evaluation.benchmarks.aokvqa import UNCLASSIFIED, read_types
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.teacher_types import TYPES, types_by_teacher
 from dataengine.runtime.runfile import TeacherSection
+from dataengine.wire.yaml_files import read_yaml
 
 
 def classify(
@@ -78,10 +78,7 @@ def _write_whole(path: Path, content: bytes) -> None:
 
 def read_teacher(path: Path) -> TeacherSection:
     """The `teacher` section of a YAML. Raises ConfigurationError if it is not there, is wrong, or names no endpoint."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"cannot be read as YAML: {error}", where=str(path)) from error
+    content = read_yaml(path, "file", "Give the path of a YAML")
     if not isinstance(content, dict) or not isinstance(content.get("teacher"), dict):
         raise ConfigurationError("has no section `teacher`", where=str(path), todo="See docs/guides/run-file.md")
     try:

@@ -10,10 +10,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from dataengine.cli.options import HomeOption, JsonOption, result_console
 from dataengine.cli.run_backends import bus_of, ledger_of
 from dataengine.core.errors import ConfigurationError, ContractError
+from dataengine.core.text import plain
 from dataengine.hosting.backends import on_servers
 from dataengine.runtime import dead_letters as letters
 from dataengine.runtime.dead_letters import DeadLetter
@@ -42,7 +44,8 @@ def list_parked(run: RunOption = "", home: HomeOption = Path(), as_json: JsonOpt
         for column in ("Id", "Run", "Topic", "Parked by", "Error"):
             table.add_column(column, no_wrap=column != "Error")
         for event in events:
-            table.add_row(event.event_id[:8], event.message.key, event.topic, event.consumer, event.error)
+            cells = (event.event_id[:8], event.message.key, event.topic, event.consumer, event.error)
+            table.add_row(*(Text(plain(cell, one_line=True)) for cell in cells))
         result_console().print(table)
 
 

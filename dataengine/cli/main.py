@@ -22,6 +22,7 @@ from dataengine.cli.publish import publish
 from dataengine.cli.run import run
 from dataengine.cli.service import service
 from dataengine.core.errors import Cancelled, ConfigurationError, DataEngineError
+from dataengine.core.text import plain
 from dataengine.runtime.logs import log_to
 
 app = typer.Typer(
@@ -64,10 +65,10 @@ def main() -> None:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except ConfigurationError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {plain(error, longest=20_000)}", file=sys.stderr)
         sys.exit(WRONG_USAGE)
     except DataEngineError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {plain(error, longest=20_000)}", file=sys.stderr)
         sys.exit(FAILED)
 
 

@@ -55,7 +55,7 @@ def publish(
     store = store_of(home)
     directory = RunDirectory(home, loaded.run)
     if not on_servers():
-        directory.folder.mkdir(parents=True, exist_ok=True)
+        directory.make()
     event = event_of(store, loaded, topic, round_number)
     asyncio.run(_send(directory, event))
     if as_json:

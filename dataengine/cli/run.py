@@ -74,7 +74,7 @@ def _checked(run: RunFile, home: Path, as_json: bool) -> None:
 
 def _turn(run: RunFile, home: Path, replicas: int, as_json: bool) -> None:
     directory = RunDirectory(home, run.run)
-    directory.folder.mkdir(parents=True, exist_ok=True)
+    directory.make()
     log_to(directory.log)
     outcome = asyncio.run(_interruptible(run, home, replicas))
     if outcome.state == "parked":

@@ -13,15 +13,20 @@ Anything else that is raised is a bug: it is tried a few times, then parked.
 
 from __future__ import annotations
 
+from dataengine.core.secrets import masked
+
 
 class DataEngineError(Exception):
-    """What went wrong (`what`), in which file, line, server or event (`where`), and what to do about it (`todo`)."""
+    """What went wrong (`what`), in which file, line, server or event (`where`), and what to do about it (`todo`).
+
+    Texts of others often become part of it: secrets that are known are masked (see `dataengine.core.secrets`).
+    """
 
     def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
-        super().__init__(what)
-        self.what = what
-        self.where = where
+        self.what = masked(what)
+        self.where = masked(where)
         self.todo = todo
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.runtime.runfile import RunFile, RunName, Section, read_run_file
+from dataengine.wire.yaml_files import read_yaml
 
 Metric = Literal["macro", "micro"]
 """Accuracy on the report split: `macro` is the mean over the question types, `micro` over the questions."""
@@ -92,14 +92,7 @@ def read_experiment(path: Path, overrides: Mapping[str, Any] | None = None) -> E
 
     Raises ConfigurationError that names every wrong key.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            "there is no such experiment file", where=str(path), todo="Give the path of a YAML"
-        ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"cannot be read as YAML: {error}", where=str(path)) from error
+    content = read_yaml(path, "experiment file", "Give the path of a YAML")
     if not isinstance(content, dict):
         raise ConfigurationError("holds no mapping of keys", where=str(path))
     try:

@@ -7,6 +7,7 @@ value is the content of that file (a mounted secret). Lists are separated by com
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -15,9 +16,12 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 
 from dataengine.core.errors import ConfigurationError
+from dataengine.core.secrets import keep_secret
 
 Settings = TypeVar("Settings")
 FROM_FILE = "_FILE"
+_SECRET = re.compile("PASSWORD|SECRET|TOKEN|API_KEY")
+"""In the name of a variable: its value is masked in every text from then on."""
 
 
 def read_settings(kind: type[Settings], prefix: str, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -38,6 +42,8 @@ def read_settings(kind: type[Settings], prefix: str, environ: Mapping[str, str] 
         except OSError as error:
             problems.append(f"{variable}: {environ[variable]} cannot be read ({error.strerror})")
             continue
+        if _SECRET.search(plain):
+            keep_secret(text)
         found[names[plain].name] = _value(text, hints[names[plain].name])
     for variable, field in names.items():
         needed = field.default is MISSING and field.default_factory is MISSING

@@ -20,6 +20,11 @@ class RunDirectory:
         """The run's own folder."""
         return self.path / RunKeys(self.run).root
 
+    def make(self) -> None:
+        """Make the run's folder; where there was no folder of runs, it is made for its user alone."""
+        (self.path / Path(RunKeys(self.run).root).parts[0]).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True)
+
     @property
     def bus(self) -> Path:
         """The file of the bus and the ledger."""

@@ -9,7 +9,6 @@ import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AliasChoices, BaseModel, Field, ValidationError, model_validator
 
 from dataengine.core.artifacts import ArtifactRef
@@ -27,6 +26,7 @@ from dataengine.runtime.generation_sections import (
     TeacherSection,
 )
 from dataengine.runtime.training_sections import TrainingSection
+from dataengine.wire.yaml_files import read_yaml
 
 __all__ = [
     "CostSection",
@@ -178,14 +178,7 @@ def read_run_file(path: Path, overrides: dict[str, Any] | None = None) -> RunFil
 
     `overrides` replaces top-level keys or dotted ones, such as `{"generation.budget": 100}`.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ConfigurationError(
-            "there is no such run file", where=str(path), todo="Give the path of a YAML"
-        ) from error
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"cannot be read as YAML: {error}", where=str(path)) from error
+    content = read_yaml(path, "run file", "Give the path of a YAML")
     if not isinstance(content, dict):
         raise ConfigurationError("holds no mapping of keys", where=str(path), todo="See docs/guides/run-file.md")
     for dotted, value in (overrides or {}).items():

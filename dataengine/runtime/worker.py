@@ -16,6 +16,7 @@ import structlog
 from dataengine.core.errors import Cancelled, ContractError, DataEngineError, Rejected, Retryable
 from dataengine.core.events import Event
 from dataengine.core.ports import Attempt, Bus, Delivery, Ledger, Message, Subscription
+from dataengine.core.text import storable
 from dataengine.runtime.later import bring_back, failures_of, set_aside
 from dataengine.wire.events import Trace, decode, encode
 
@@ -253,7 +254,7 @@ class Worker:
             **message.headers,
             "parked_by": self._consumer,
             "parked_topic": message.topic,
-            "parked_error": str(error)[:2000],
+            "parked_error": storable(str(error))[:2000],
             "parked_error_type": type(error).__name__,
         }
         parked = [Message(PARKED, message.key, message.value, headers)]

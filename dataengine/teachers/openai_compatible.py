@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ import orjson
 
 from dataengine.core.errors import ConfigurationError, DataEngineError, Rejected, Retryable
 from dataengine.core.ports import TeacherReply, TeacherRequest
+from dataengine.teachers.keys import teacher_key
 
 _IMAGE_TYPES: Mapping[bytes, str] = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"RIFF": "image/webp"}
 _LONGEST_WAIT = 3600.0
@@ -54,20 +54,9 @@ class OpenAITeacher:
     def from_section(cls, section: Endpoint) -> OpenAITeacher:
         """The teacher of a run file. Raises ConfigurationError if the key is not in the environment, if no model is
         named, or if the endpoint is no address."""
-        # a key read from a file often ends in a newline, which no header may carry
-        key = os.environ.get(section.api_key_env, "").strip()
-        if not key:
-            raise ConfigurationError(
-                f"the environment variable {section.api_key_env} is not set", todo="Put the teacher's key there"
-            )
+        key = teacher_key(section.api_key_env, section.base_url)
         if not section.model:
             raise ConfigurationError("no model is named", where="teacher.model")
-        if section.base_url is not None and not section.base_url.startswith(("http://", "https://")):
-            raise ConfigurationError(
-                f"{section.base_url!r} is no address",
-                where="teacher.base_url",
-                todo="Begin it with http:// or https://",
-            )
         return cls(section.model, key, section.base_url, section.timeout)
 
     async def write(self, request: TeacherRequest) -> TeacherReply:

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dataengine.core.errors import ConfigurationError
+from dataengine.core.names import name_fault
 
 PER_ROUND = ("epochs", "max_steps", "iterations_per_epoch")
 """What may differ from round to round: a list gives the value of round 1, 2, …, its last one that of all later ones."""
@@ -55,6 +56,8 @@ class Recipe(BaseModel):
 
 def published_recipe(family: str) -> dict[str, Any]:
     """What the family's recipe sets, lists for rounds included; nothing where it has none."""
+    if name_fault(family) or "/" in family:
+        return {}
     path = PUBLISHED / f"{family}.yaml"
     found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found

@@ -198,20 +198,20 @@ async def test_a_server_that_is_not_there_may_come(server: TeacherServer) -> Non
 
 
 def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    section = TeacherSection(kind="openai", model="m", api_key_env="MY_KEY")
-    monkeypatch.delenv("MY_KEY", raising=False)
-    with pytest.raises(ConfigurationError, match="MY_KEY is not set"):
+    section = TeacherSection(kind="openai", model="m", api_key_env="MY_API_KEY")
+    monkeypatch.delenv("MY_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="MY_API_KEY is not set"):
         OpenAITeacher.from_section(section)
-    monkeypatch.setenv("MY_KEY", " \n")
-    with pytest.raises(ConfigurationError, match="MY_KEY is not set"):
+    monkeypatch.setenv("MY_API_KEY", " \n")
+    with pytest.raises(ConfigurationError, match="MY_API_KEY is not set"):
         OpenAITeacher.from_section(section)
 
 
 async def test_a_key_read_from_a_file_with_its_newline_works(
     server: TeacherServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MY_KEY", f"{KEY}\n")
-    section = TeacherSection(kind="openai", model="m", api_key_env="MY_KEY", base_url=server.url)
+    monkeypatch.setenv("MY_API_KEY", f"{KEY}\n")
+    section = TeacherSection(kind="openai", model="m", api_key_env="MY_API_KEY", base_url=server.url)
     assert (await OpenAITeacher.from_section(section).write(WRITE)).text == "a reply"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import orjson
 
 from dataengine.core.errors import InputError
 from dataengine.data.json_files import kind_of
+from dataengine.data.tables import decoded
 from dataengine.evaluation.benchmarks.benchmark import NeededFile
 
 _OF_LINES = frozenset((".jsonl", ".ndjson", ".tsv", ".csv", ".txt"))
@@ -91,15 +93,7 @@ def read_bytes(path: Path, todo: str) -> bytes:
 
 def decode_utf8(data: bytes, path: Path) -> str:
     """The bytes as text. Raises InputError that names the line with the first byte that is not UTF-8."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(
-            f"is not UTF-8 (byte 0x{data[error.start]:02x})",
-            where=f"{path}:{line}",
-            todo=f"Save it as UTF-8, for example: iconv -f WINDOWS-1252 -t UTF-8 {path.name}",
-        ) from error
+    return decoded(data, path)
 
 
 def read_json_file(path: Path, todo: str) -> Any:
@@ -107,10 +101,11 @@ def read_json_file(path: Path, todo: str) -> Any:
     try:
         return orjson.loads(read_bytes(path, todo))
     except orjson.JSONDecodeError as error:
-        data = path.read_bytes()
-        if data.startswith(b"\xef\xbb\xbf"):
-            return orjson.loads(data[3:])
-        decode_utf8(data, path)
+        text = decode_utf8(path.read_bytes(), path)
+        try:
+            return json.loads(text, parse_constant=lambda _: None)  # NaN, as Python's own writer has it
+        except (ValueError, RecursionError):
+            pass
         raise InputError(
             f"is no complete JSON ({error.msg})", where=f"{path}:{error.lineno}", todo=f"It may be cut off. {todo}"
         ) from error

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from dataengine.core.errors import ConfigurationError, InputError
@@ -18,6 +17,7 @@ from dataengine.evaluation.benchmarks.own_rows import read_rows
 from dataengine.evaluation.benchmarks.own_scorers import SCORERS, ScorerName, needs_choices
 from dataengine.evaluation.benchmarks.prompts import option_lines
 from dataengine.evaluation.scoring.reading import Reading
+from dataengine.wire.yaml_files import read_yaml
 
 _TODO = "Compare the file with the columns that the YAML names"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -125,10 +125,7 @@ class OwnBenchmark(Benchmark):
 
 def read_description(path: Path) -> Description:
     """The YAML, checked. Raises ConfigurationError that names the file and the first field that is wrong."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"cannot be read: {error}", where=str(path), todo="Give a YAML file") from error
+    content = read_yaml(path, "file", "Give a YAML file")
     try:
         description = Description.model_validate(content)
     except ValidationError as error:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from dataengine.core.errors import ConfigurationError, InputError
-from dataengine.evaluation.benchmarks.files import decode_utf8, json_lines, read_bytes
+from dataengine.data.tables import decoded, text_rows
+from dataengine.evaluation.benchmarks.files import json_lines, read_bytes
 
 _TODO = "Correct the file that the YAML names"
 
@@ -30,20 +28,11 @@ def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
 
 
 def _table(path: Path, delimiter: str) -> Iterator[Mapping[str, Any]]:
-    text = decode_utf8(read_bytes(path, _TODO).removeprefix(b"\xef\xbb\xbf"), path)
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    header = next(reader, [])
-    for cells in reader:
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            raise InputError(
-                f"has {len(cells)} cells instead of the header's {len(header)}: the file may be cut off",
-                where=f"{path}:{reader.line_num}",
-                todo=_TODO,
-            )
-        yield dict(zip(header, cells, strict=True))
+    header: list[str] = []
+    for _, cells in text_rows(decoded(read_bytes(path, _TODO), path), delimiter, path, _TODO):
+        if header:
+            yield dict(zip(header, cells, strict=True))
+        header = header or cells
 
 
 def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -65,7 +65,7 @@ class TsvFile:
                 end_of_page = position // mmap.PAGESIZE * mmap.PAGESIZE
                 data.madvise(mmap.MADV_DONTNEED, kept_from, end_of_page - kept_from)
                 kept_from = end_of_page
-            spans, end = self._row_spans(data, position, line)
+            spans, end = self._row_spans(data, position, line, len(header))
             if not header:
                 header = [self._text(data, span) for span in spans]
             elif len(spans) != len(header):
@@ -77,14 +77,20 @@ class TsvFile:
             line += data[position:end].count(_LINE) if end - position < 1 << 16 else _newlines(data, position, end)
             position = end
 
-    def _row_spans(self, data: mmap.mmap, start: int, line: int) -> tuple[list[tuple[int, int]], int]:
-        """Where the cells of the row at `start` lie, quotes included, and where the next row begins."""
+    def _row_spans(self, data: mmap.mmap, start: int, line: int, width: int) -> tuple[list[tuple[int, int]], int]:
+        """Where the cells of the row at `start` lie, quotes included, and where the next row begins.
+
+        A cell that begins with a quote and does not end with one is text, as it is where the quote would swallow rows.
+        """
         spans = []
         position = start
         while True:
             after = position
             if data[position : position + 1] == _QUOTE:
                 after = self._after_quoted(data, position + 1, line)
+                closes = data[after : after + 1] in (b"", _TAB, _LINE) or data[after : after + 2] == b"\r\n"
+                if not closes or _swallows(data, position, after, width):
+                    after = position
             tab = data.find(_TAB, after)
             stop = data.find(_LINE, after, tab if tab >= 0 else len(data))
             if stop < 0 and tab >= 0:
@@ -103,6 +109,8 @@ class TsvFile:
         position = start
         while True:
             quote = data.find(_QUOTE, position)
+            if quote < 0 and data.find(_LINE, start) >= 0 and data.find(_LINE, start) < len(data) - 1:
+                return start  # what follows is looked at by its own: a row's text, or a width that is refused
             if quote < 0:
                 raise InputError(
                     "a quoted cell never ends: the file is cut off", where=f"{self.path}:{line}", todo=self._todo
@@ -118,9 +126,8 @@ class TsvFile:
         except UnicodeDecodeError:
             decode_utf8(data[:], self.path)
             raise
-        if text[:1] == '"':
-            closing = text.rfind('"')
-            text = text[1:closing].replace('""', '"') + text[closing + 1 :]
+        if len(text) > 1 and text[0] == text[-1] == '"':
+            text = text[1:-1].replace('""', '"')
         return text.replace("\r\n", "\n")
 
     def _refuse_width(self, found: int, wanted: int, line: int, last: bool) -> None:
@@ -128,6 +135,19 @@ class TsvFile:
         raise InputError(
             f"has {found} cells instead of the header's {wanted}{cut}", where=f"{self.path}:{line}", todo=self._todo
         )
+
+
+def _swallows(data: mmap.mmap, start: int, end: int, width: int) -> bool:
+    """Whether a quoted cell holds a whole line with as many tabs as a row has: somebody forgot its second quote."""
+    line = data.find(_LINE, start, end)
+    while line >= 0 and width > 1:
+        following = data.find(_LINE, line + 1, end)
+        if following < 0:
+            return False
+        if data[line:following].count(_TAB) >= width - 1:
+            return True
+        line = following
+    return False
 
 
 def _newlines(data: mmap.mmap, start: int, end: int) -> int:

@@ -6,20 +6,19 @@ lmms-eval's sample logs, and MME's folder of text files.
 
 from __future__ import annotations
 
-import csv
-import io
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dataengine.core.errors import ConfigurationError, InputError
+from dataengine.core.errors import InputError
 from dataengine.data.json_files import kind_of
-from dataengine.evaluation.benchmarks.files import decode_utf8, json_lines, read_bytes, read_json_file, read_text_lines
+from dataengine.data.tables import as_id, decoded, sheet_rows, text_rows
+from dataengine.evaluation.benchmarks.files import json_lines, read_bytes, read_json_file, read_text_lines
 from dataengine.evaluation.scoring.mme import COGNITION, PERCEPTION
 
 _TODO = "See the guide on prediction files for what is accepted"
 _TABLE_KEY = "prediction"
+_IDS = ("index", "question_id")
 
 
 class Row(NamedTuple):
@@ -72,44 +71,21 @@ def _flattened(fields: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
 
 
 def _table(path: Path) -> Iterator[Row]:
-    data = read_bytes(path, _TODO)
-    text = decode_utf8(data.removeprefix(b"\xef\xbb\xbf"), path)
-    csv.field_size_limit(sys.maxsize)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-    header: list[str] = []
-    line = 1
-    for cells in reader:
-        if not header:
-            header = _checked_header(cells, path)
-        elif cells:
-            if len(cells) != len(header):
-                raise InputError(
-                    f"has {len(cells)} cells instead of the header's {len(header)}: the file may be cut off",
-                    where=f"{path}:{line}",
-                    todo="Write it again",
-                )
-            yield Row(f"{path}:{line}", _cells(header, cells))
-        line = reader.line_num + 1
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    return _rows(path, text_rows(decoded(read_bytes(path, _TODO), path), delimiter, path, "Write it again"))
 
 
 def _xlsx(path: Path) -> Iterator[Row]:
-    try:
-        import openpyxl
-        from openpyxl.utils.exceptions import InvalidFileException
-    except ImportError as error:
-        raise ConfigurationError("openpyxl is not installed", todo="pip install 'dataengine[xlsx]'") from error
-    from zipfile import BadZipFile
+    return _rows(path, sheet_rows(path, read_bytes(path, _TODO), "Write it again"))
 
-    data = read_bytes(path, _TODO)
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    except (BadZipFile, InvalidFileException, KeyError, OSError) as error:
-        raise InputError(f"is no complete spreadsheet: {error}", where=str(path), todo="Write it again") from error
-    rows = book.active.iter_rows(values_only=True)
-    header = _checked_header([str(cell) for cell in next(rows, ())], path)
-    for line, cells in enumerate(rows, 2):
-        if any(cell is not None for cell in cells):
+
+def _rows(path: Path, lines: Iterator[tuple[int, list[Any]]]) -> Iterator[Row]:
+    header: list[str] = []
+    for line, cells in lines:
+        if header:
             yield Row(f"{path}:{line}", _cells(header, cells))
+        else:
+            header = _checked_header([str(cell) for cell in cells], path)
 
 
 def _checked_header(cells: Sequence[str], path: Path) -> list[str]:
@@ -121,7 +97,8 @@ def _checked_header(cells: Sequence[str], path: Path) -> list[str]:
 
 
 def _cells(header: Sequence[str], cells: Sequence[Any]) -> dict[str, Any]:
-    return {name: None if cell == "" else cell for name, cell in zip(header, cells, strict=False)}
+    row = {name: None if cell == "" else cell for name, cell in zip(header, cells, strict=False)}
+    return {name: as_id(cell) if name in _IDS and isinstance(cell, float | str) else cell for name, cell in row.items()}
 
 
 def _mme_folder(path: Path) -> Iterator[Row]:

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 WORLD := examples/scenes/world
 
-.PHONY: help packages setup site demo up down demo-cluster cluster-up cluster-test cluster-down chaos servers test check lint proto clean
+.PHONY: help packages setup site demo up down demo-cluster cluster-up cluster-test cluster-down chaos servers test fuzz check lint proto clean
 
 help:             ## What there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -54,6 +54,9 @@ servers: setup    ## Download and build the real servers that tests start (kept 
 
 test: setup servers  ## Run the tests; says last which were skipped, and why
 	@OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -rs -n 2 --dist loadscope --ignore tests/cluster
+
+fuzz: setup       ## Fuzz every reader for longer than the tests do: make fuzz EXAMPLES=2000
+	@DATAENGINE_FUZZ=$(or $(EXAMPLES),2000) OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q tests/adversarial -p no:cacheprovider
 
 site: setup       ## The documentation as HTML, in .site/html
 	@$(BIN)/python -m docs.build_site

@@ -14,17 +14,22 @@ Anything else that is raised is a bug: it is tried a few times, then parked.
 from __future__ import annotations
 
 from dataengine.core.secrets import masked
+from dataengine.core.text import plain
+
+LONGEST_ERROR = 8_000
+"""Characters of an error's text: a list of every wrong key of a run file is below it."""
 
 
 class DataEngineError(Exception):
     """What went wrong (`what`), in which file, line, server or event (`where`), and what to do about it (`todo`).
 
-    Texts of others often become part of it: secrets that are known are masked (see `dataengine.core.secrets`).
+    Texts of others often become part of it: secrets that are known are masked, escape sequences and
+    control characters shown, and what is longer than `LONGEST_ERROR` characters is cut.
     """
 
     def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
-        self.what = masked(what)
-        self.where = masked(where)
+        self.what = plain(masked(what), longest=LONGEST_ERROR)
+        self.where = plain(masked(where), longest=LONGEST_ERROR)
         self.todo = todo
         super().__init__(self.what)
 

@@ -45,7 +45,7 @@ def read_reply(text: str) -> Draft | Unusable:
         text = match[1]
     try:
         record = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Unusable(f"the reply is no JSON: {error}")
     return _draft(record)
 

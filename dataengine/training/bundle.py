@@ -23,6 +23,7 @@ from dataengine.core.identity import canonical_json
 from dataengine.core.names import below, name_fault
 from dataengine.core.ports import JobSpec, Store
 from dataengine.core.text import plain
+from dataengine.images import check_image
 from dataengine.wire.documents import Document
 from dataengine.wire.trees import fetch_tree, put_tree
 
@@ -134,7 +135,9 @@ class _Tar:
     def _packed(self, image: str, tar: tarfile.TarFile) -> str:
         if image not in self._names:
             name = f"pictures/{len(self._names):06d}{Path(image).suffix}"
-            _add(tar, name, Path(image).read_bytes())
+            data = Path(image).read_bytes()
+            check_image(data, image)  # nothing but an image leaves this machine as one
+            _add(tar, name, data)
             self._names[image] = name
         return self._names[image]
 
@@ -161,15 +164,26 @@ def open_bundle(store: Store, document: bytes, folder: Path) -> bytes:
 def _unpack(archive: Path, folder: Path, records: Sequence[str]) -> None:
     """Unpack the tar file; the paths of packed images are made absolute."""
     shutil.rmtree(folder, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        for member in tar:  # extractall has its filters only since Python 3.11.4
-            _extract(tar, member, folder)
+    try:
+        with tarfile.open(archive, "r:") as tar:
+            for member in tar:  # extractall has its filters only since Python 3.11.4
+                _extract(tar, member, folder)
+        _place_records(folder, records)
+    except (tarfile.TarError, FileNotFoundError, NotADirectoryError, IsADirectoryError, EOFError) as error:
+        raise ContractError(f"is torn: {type(error).__name__}", where="bundle") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ContractError(f"holds what are no records: {type(error).__name__}", where="bundle") from error
+
+
+def _place_records(folder: Path, records: Sequence[str]) -> None:
     for path in map(Path, records):
         packed = path.rename(path.with_suffix(".packed"))
         with packed.open(encoding="utf-8") as lines, path.open("w", encoding="utf-8") as placed:
             for line in lines:
                 record = json.loads(line)
-                image = record["picture"] and str(folder / record["picture"])  # an absolute one stays as it is
+                image = record["picture"]
+                if image and not Path(image).is_absolute():  # an absolute one is there under the same path
+                    image = str(below(folder, image, where="bundle"))
                 placed.write(json.dumps({**record, "picture": image}) + "\n")
         packed.unlink()
 

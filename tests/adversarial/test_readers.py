@@ -26,7 +26,7 @@ from dataengine.runtime.runfile import read_run_file
 from dataengine.student.sentencepieces import read_pieces
 from dataengine.student.weight_headers import safetensors_header
 from dataengine.testing.memory_store import MemoryStore
-from dataengine.training.parcel import open_parcel
+from dataengine.training.bundle import open_bundle
 from dataengine.training.records import read_records, turns_in
 from dataengine.wire.documents import CheckpointDoc, EvaluationDoc, PlanDoc, Prediction, decode_lines
 from dataengine.wire.events import decode
@@ -180,7 +180,7 @@ def test_archives(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as outer:
         inner = Path(outer, "a", "job")
         inner.mkdir(parents=True)
-        survives(lambda: open_parcel(store, as_json(parcel), inner))
+        survives(lambda: open_bundle(store, as_json(parcel), inner))
         assert {path for path in Path(outer).rglob("*") if not path.is_relative_to(inner)} == {inner.parent}
 
 

@@ -32,7 +32,7 @@ from dataengine.generation.settings import generator_settings
 from dataengine.hosting.backends import child_jobs, open_teacher
 from dataengine.hosting.teachers import OpenTeachers
 from dataengine.inference.in_process import AnswersQuestions, InprocessStudent
-from dataengine.inference.settings import ServingSettings
+from dataengine.inference.settings import ServingSettings, serving_settings
 from dataengine.runtime.dead_letters import dead_letters, replay
 from dataengine.runtime.run_directory import RunDirectory
 from dataengine.runtime.runfile import RunFile
@@ -153,7 +153,7 @@ def _engines(threads: int | None) -> Callable[[CheckpointDoc], AnswersQuestions]
     def bases() -> Bases:
         from dataengine.inference.bases import Bases  # torch: only where a student answers
 
-        return Bases(ServingSettings(threads=threads), "cpu")
+        return Bases(ServingSettings(threads=threads), serving_settings().device)
 
     return lambda checkpoint: bases().engine_of(checkpoint).answer
 

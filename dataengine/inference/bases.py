@@ -8,6 +8,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from dataengine.core.errors import ConfigurationError, Rejected
+from dataengine.inference.devices import ParallelEngine, devices_named
 from dataengine.inference.engine import Engine
 from dataengine.inference.settings import ServingSettings
 from dataengine.student.registry import family
@@ -18,16 +19,16 @@ BROKEN = (OSError, ValueError, KeyError, SafetensorError)
 
 
 class Bases:
-    """One engine per family and folder of base weights, `keep_bases` of them in memory, on `device`."""
+    """One engine per family and folder of base weights, `keep_bases` in memory, on `device` (see `devices_named`)."""
 
     def __init__(self, settings: ServingSettings, device: str) -> None:
         self._settings = settings
-        self._device = device
-        self._engines: OrderedDict[tuple[str, Path], Engine] = OrderedDict()
+        self._devices = devices_named(device)
+        self._engines: OrderedDict[tuple[str, Path], Engine | ParallelEngine] = OrderedDict()
         if settings.base is not None and settings.family:
             self._engine(settings.family, settings.base)
 
-    def engine_of(self, document: CheckpointDoc) -> Engine:
+    def engine_of(self, document: CheckpointDoc) -> Engine | ParallelEngine:
         """The engine of a checkpoint's base. Raises Rejected where the base here is another than the checkpoint's."""
         folder = self._settings.base or Path(document.base)
         engine = self._engine(document.family, folder)
@@ -39,7 +40,7 @@ class Bases:
             )
         return engine
 
-    def _engine(self, name: str, folder: Path) -> Engine:
+    def _engine(self, name: str, folder: Path) -> Engine | ParallelEngine:
         key = (name, folder)
         if key not in self._engines:
             while len(self._engines) >= self._settings.keep_bases:
@@ -48,22 +49,26 @@ class Bases:
         self._engines.move_to_end(key)
         return self._engines[key]
 
-    def _load(self, name: str, folder: Path) -> Engine:
+    def _load(self, name: str, folder: Path) -> Engine | ParallelEngine:
         settings = self._settings
         kind = family(name)
         try:
-            return Engine(
-                kind,
-                folder,
-                device=self._device,
-                threads=settings.threads,
-                keep_adapters=settings.keep_adapters,
-                batch=settings.batch,
-                sight_mib=settings.sight_mib,
-            )
+            engines = [
+                Engine(
+                    kind,
+                    folder,
+                    device=device,
+                    threads=settings.threads,
+                    keep_adapters=settings.keep_adapters,
+                    batch=settings.batch,
+                    sight_mib=settings.sight_mib,
+                )
+                for device in self._devices
+            ]
         except BROKEN as error:
             raise ConfigurationError(
                 f"the base weights cannot be loaded: {error}",
                 where=str(folder),
                 todo="Put them there, or say with DATAENGINE_STUDENT_BASE where they are",
             ) from error
+        return engines[0] if len(engines) == 1 else ParallelEngine(engines)

@@ -17,14 +17,16 @@ class ServingSettings:
     """Variables `DATAENGINE_STUDENT_…`.
 
     `cache` holds adapters that were fetched from the store; any number of instances may share it (default: in the
-    process's work folder). `base` is the folder of base weights on this machine where it is not the one that
-    checkpoints name, and `family` makes that base load before the model is ready. `keep_adapters` adapters stay in
-    memory, `keep_fetched` of them on the disk, and `keep_bases` bases. `batch` is the largest number of prompts run at
-    once, `threads` torch's per instance (None: its own choice), and `sight_mib` the memory for images looked at
-    before.
+    process's work folder). `device` is where the embedded default answers: `auto` (every GPU, or the CPU), or names
+    with commas between them; Triton decides by its instances. `base` is the folder of base weights on this machine
+    where it is not the one that checkpoints name, and `family` makes that base load before the model is ready.
+    `keep_adapters` adapters stay in memory, `keep_fetched` of them on the disk, and `keep_bases` bases. `batch` is the
+    largest number of prompts run at once, `threads` torch's per instance (None: its own choice), and `sight_mib` the
+    memory for images looked at before.
     """
 
     cache: Path | None = None
+    device: str = "auto"
     base: Path | None = None
     family: str = ""
     keep_adapters: int = 4

@@ -132,7 +132,7 @@ def _batch(rows: Sequence[Encoded], images: torch.Tensor, pad: int) -> dict[str,
     return {
         "ids": padded([row.ids for row in rows], pad),
         "labels": padded([row.labels for row in rows], IGNORED),
-        "pictures": images,
+        "images": images,
     }
 
 

@@ -105,7 +105,7 @@ class TritonServer(Values):
     """How long the base weights may take to load."""
     s3_secret: str = ""
     """Its own keys of the store; those of `s3` if empty."""
-    settings: Mapping[str, Setting] = settings_of(ServingSettings, ("cache",))
+    settings: Mapping[str, Setting] = settings_of(ServingSettings, ("cache", "device"))
     """Settings of the model by name, such as `base: /weights/llava` (`ServingSettings`)."""
     node_selector: Mapping[str, str] = {}
     """Labels of the nodes with GPUs."""

@@ -18,9 +18,10 @@ from dataengine.evaluation.benchmarks.files import (
     json_objects,
     read_json_file,
 )
-from dataengine.evaluation.benchmarks.prompts import is_minigpt4, option_lines, short_prompt
+from dataengine.evaluation.benchmarks.prompts import short_prompt
 from dataengine.evaluation.scoring.aokvqa import cut, score_choice, score_direct
 from dataengine.evaluation.scoring.reading import Reading
+from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the A-OKVQA project (allenai/aokvqa)"
 _QUESTIONS = NeededFile("aokvqa_v1p0_val.json", "questions, choices and direct answers", _SOURCE)
@@ -67,10 +68,7 @@ class AOkVqa(Benchmark):
         """MiniGPT-4's form of gen-1 (choices ranked after "The answer is"); others get the options line by line."""
         if mode is AnswerMode.FREE_FORM:
             return short_prompt(question.text)
-        if is_minigpt4(family):
-            options = " ".join(f"({chr(ord('A') + i)}) {choice}" for i, choice in enumerate(question.choices))
-            return f"{question.text}\n{options}"
-        return f"{question.text}\n{option_lines(question.choices)}"
+        return f"{question.text}\n{style_of(family).options(question.choices)}"
 
     def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
         """The choice's text, or the direct answers; the engine's variants cut the answer first."""

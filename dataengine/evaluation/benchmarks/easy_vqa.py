@@ -9,8 +9,9 @@ from dataengine.core.heldout import normalised_question
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.easy_vqa import CHOICES, EasyVqa, EasyVqaRow, easy_vqa_folder, read_easy_vqa
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
-from dataengine.evaluation.benchmarks.prompts import choice_prompt, is_minigpt4
+from dataengine.evaluation.benchmarks.prompts import choice_prompt
 from dataengine.evaluation.scoring.reading import Reading
+from dataengine.student.prompt_styles import style_of
 
 _SPLIT = "test"
 _SOURCE = "the easy-VQA project (vzhou842/easy-VQA); the Python package easy-vqa carries it: give `installed` as folder"
@@ -60,7 +61,7 @@ class EasyVqaBenchmark(Benchmark):
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """The bare question where choices are ranked, else the short-answer prompt."""
         asked = choice_prompt(question.text, question.choices, mode)
-        return f"[vqa] {asked}" if is_minigpt4(family) else asked
+        return style_of(family).tagged(asked)
 
     def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
         """The same word, apart from case and punctuation."""

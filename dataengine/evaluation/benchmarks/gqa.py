@@ -11,9 +11,9 @@ from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import kind_of, text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, read_json_file, with_suffixes
-from dataengine.evaluation.benchmarks.prompts import is_minigpt4, short_prompt
 from dataengine.evaluation.scoring.gqa import GqaVariant, score_gqa
 from dataengine.evaluation.scoring.reading import Reading
+from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the GQA project's download page (cs.stanford.edu/people/dorarad/gqa)"
 _QUESTIONS = NeededFile("testdev_balanced_questions.json", "the questions by id", _SOURCE)
@@ -51,9 +51,7 @@ class Gqa(Benchmark):
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's short-answer prompt, or MiniGPT-4's."""
-        if is_minigpt4(family):
-            return f"[vqa] Based on the image, respond to this question with a short answer: {question.text}"
-        return short_prompt(question.text)
+        return style_of(family).short_question(question.text)
 
     def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
         """Exact match, after what the variant does to the prediction."""

@@ -15,10 +15,11 @@ from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judge
 from dataengine.evaluation.benchmarks.entries import Seen
 from dataengine.evaluation.benchmarks.files import find_file
 from dataengine.evaluation.benchmarks.mmbench_upload import write_mmbench_upload
-from dataengine.evaluation.benchmarks.prompts import LETTER_SUFFIX, choice_prompt, is_minigpt4
+from dataengine.evaluation.benchmarks.prompts import LETTER_SUFFIX, choice_prompt
 from dataengine.evaluation.benchmarks.tsv import TsvFile, TsvRow
 from dataengine.evaluation.scoring.mmbench import MMBenchVariant, circular_scores, group_of, score_mmbench
 from dataengine.evaluation.scoring.reading import Reading
+from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the MMBench project's download page (open-compass/MMBench)"
 _FILE = NeededFile("mmbench_dev_20230712.tsv", "questions and pictures", _SOURCE)
@@ -75,7 +76,7 @@ class MMBench(Benchmark):
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """Hint, question, options, letter suffix; MiniGPT-4's task tag stands between hint and question."""
-        asked = f"[vqa] {question.text}" if is_minigpt4(family) else question.text
+        asked = style_of(family).tagged(question.text)
         text = f"{question.hint}\n{asked}" if question.hint else asked
         if mode is not AnswerMode.LETTER:
             return choice_prompt(text, question.choices, mode)

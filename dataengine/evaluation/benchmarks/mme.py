@@ -12,9 +12,9 @@ from dataengine.core.questions import AnswerMode, Question
 from dataengine.core.units import Unit
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, row_id
 from dataengine.evaluation.benchmarks.files import ImageFolders, read_text_lines
-from dataengine.evaluation.benchmarks.prompts import SHORT_SUFFIX, is_minigpt4, short_prompt
 from dataengine.evaluation.scoring.mme import COGNITION, PERCEPTION, score_mme, task_score
 from dataengine.evaluation.scoring.reading import Reading
+from dataengine.student.prompt_styles import SHORT_SUFFIX, style_of
 
 _SOURCE = "the MME project (BradyFU/Awesome-Multimodal-Large-Language-Models, branch Evaluation)"
 _FOLDERS = NeededFile("<task>/", "one folder per task: pictures, and a text file of two questions for each", _SOURCE)
@@ -68,7 +68,8 @@ class Mme(Benchmark):
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA replaces the question's own "Please answer yes or no." by its short-answer suffix."""
         asked = question.text.replace(_ASK, "").strip()
-        return f"[vqa] {question.text}" if is_minigpt4(family) else short_prompt(asked)
+        style = style_of(family)
+        return style.tagged(question.text) if style.tag else style.short_question(asked)
 
     def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
         """The label that the first characters show."""

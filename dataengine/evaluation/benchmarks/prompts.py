@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dataengine.core.questions import AnswerMode
+from dataengine.student.prompt_styles import PLAIN, SHORT_SUFFIX
 
 LETTER_SUFFIX = "Answer with the option's letter from the given choices directly."
-SHORT_SUFFIX = "Answer the question using a single word or phrase."
 
 
 def option_lines(choices: Sequence[str]) -> str:
     """`A. …`, one option a line."""
-    return "\n".join(f"{chr(ord('A') + i)}. {choice}" for i, choice in enumerate(choices))
+    return PLAIN.options(choices)
 
 
 def choice_prompt(text: str, choices: Sequence[str], mode: AnswerMode) -> str:
@@ -26,8 +26,3 @@ def choice_prompt(text: str, choices: Sequence[str], mode: AnswerMode) -> str:
 def short_prompt(text: str) -> str:
     """An open question with the short-answer suffix."""
     return f"{text}\n{SHORT_SUFFIX}"
-
-
-def is_minigpt4(family: str) -> bool:
-    """Whether the family is asked with MiniGPT-4's task tags."""
-    return family.startswith("minigpt4")

@@ -14,9 +14,10 @@ from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, row_id
 from dataengine.evaluation.benchmarks.entries import option_text
 from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, read_json_file
-from dataengine.evaluation.benchmarks.prompts import choice_prompt, is_minigpt4
+from dataengine.evaluation.benchmarks.prompts import choice_prompt
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.scienceqa import ScienceQAVariant, score_scienceqa
+from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the ScienceQA project (lupantech/ScienceQA)"
 _PROBLEMS = NeededFile("problems.json", "the questions by id", _SOURCE)
@@ -69,7 +70,7 @@ class ScienceQA(Benchmark):
         """The context if there is one, the question, the options, the letter suffix."""
         context = f"Context: {question.hint}\n" if question.hint else ""
         asked = choice_prompt(f"{context}{question.text}", question.choices, mode)
-        return f"[vqa] {asked}" if is_minigpt4(family) else asked
+        return style_of(family).tagged(asked)
 
     def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
         """The letter by LLaVA's rule or the official one."""

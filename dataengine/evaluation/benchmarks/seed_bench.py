@@ -18,9 +18,10 @@ from dataengine.evaluation.benchmarks.files import (
     read_json_file,
     with_suffixes,
 )
-from dataengine.evaluation.benchmarks.prompts import choice_prompt, is_minigpt4
+from dataengine.evaluation.benchmarks.prompts import choice_prompt
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.seed import LETTERS, score_letter_llava, score_letter_minigpt4
+from dataengine.student.prompt_styles import style_of
 
 _QUESTIONS = NeededFile(
     "SEED-Bench.json", "the questions and their types", "the SEED-Bench project's data page (AILab-CVC/SEED-Bench)"
@@ -73,7 +74,7 @@ class SeedBench(Benchmark):
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's letter prompt; MiniGPT-4 puts its task tag before it."""
         asked = choice_prompt(question.text, question.choices, mode)
-        return f"[vqa] {asked}" if is_minigpt4(family) else asked
+        return style_of(family).tagged(asked)
 
     def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
         """The letter rules; a likelihood answer arrives as the letter of the least loss."""

@@ -13,9 +13,9 @@ from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile, row_id
 from dataengine.evaluation.benchmarks.entries import Seen
 from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, json_objects, read_json_file
-from dataengine.evaluation.benchmarks.prompts import SHORT_SUFFIX, is_minigpt4
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.vizwiz import VizWizVariant, score_vizwiz, upload_answer
+from dataengine.student.prompt_styles import SHORT_SUFFIX, style_of
 
 _SOURCE = "the VizWiz project's VQA page (vizwiz.org)"
 _QUESTIONS = NeededFile("val.json", "questions and ten answers to each", _SOURCE)
@@ -59,9 +59,10 @@ class VizWiz(Benchmark):
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's prompt, or MiniGPT-4's, both of which name the way out."""
-        if is_minigpt4(family):
-            return (
-                f"[vqa] The question is '{question.text}' Based on the image, answer the question with a single word "
+        style = style_of(family)
+        if style.tag:
+            return style.tagged(
+                f"The question is '{question.text}' Based on the image, answer the question with a single word "
                 "or phrase. and reply 'unanswerable' when the provided information is insufficient"
             )
         return f"{question.text}\n{_INSUFFICIENT}\n{SHORT_SUFFIX}"

@@ -13,9 +13,9 @@ from dataengine.evaluation.benchmarks.benchmark import Benchmark, NeededFile
 from dataengine.evaluation.benchmarks.collector import paused_collector
 from dataengine.evaluation.benchmarks.entries import Seen
 from dataengine.evaluation.benchmarks.files import find_file, json_objects, read_json_file
-from dataengine.evaluation.benchmarks.prompts import is_minigpt4, short_prompt
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.vqa import Golds, VqaScorer, VqaVariant
+from dataengine.student.prompt_styles import style_of
 
 _TODO = "Fetch the questions and annotations again, of one split"
 
@@ -36,9 +36,7 @@ class VqaBenchmark(Benchmark):
 
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """LLaVA's short-answer prompt, or MiniGPT-4's."""
-        if is_minigpt4(family):
-            return f"[vqa] Based on the image, respond to this question with a short answer: {question.text}"
-        return short_prompt(question.text)
+        return style_of(family).short_question(question.text)
 
     def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
         """VQA accuracy by one tool; each distinct text is normalised once."""

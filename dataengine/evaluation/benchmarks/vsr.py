@@ -10,9 +10,9 @@ from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, json_lines, line_end_notes
-from dataengine.evaluation.benchmarks.prompts import is_minigpt4
 from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.vsr import VsrVariant, score_vsr
+from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the VSR project (cambridgeltl/visual-spatial-reasoning, data/splits/zeroshot)"
 _CAPTIONS = NeededFile("test.jsonl", "captions with picture, relation and label", _SOURCE)
@@ -66,7 +66,7 @@ class Vsr(Benchmark):
     def prompt(self, question: Question, family: str, mode: AnswerMode) -> str:
         """MiniGPT-4's sentence, with its tag for that family."""
         asked = f"Based on the image, is this statement true or false? {question.text}"
-        return f"[vqa] {asked}" if is_minigpt4(family) else asked
+        return style_of(family).tagged(asked)
 
     def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
         """True / false exactly, or yes / no among the words."""

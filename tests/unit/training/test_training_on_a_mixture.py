@@ -125,9 +125,9 @@ def test_records_that_are_read_for_each_batch_are_those_that_are_held(base: Path
     for indices in ([0, 7, 12], [11, 12], [3]):
         one, other = held.batch(indices, 0), read.batch(indices, 0)
         assert torch.equal(one["ids"], other["ids"]) and torch.equal(one["labels"], other["labels"])
-        looked_at = family.encode_images(tower, other["pictures"]) if len(other["pictures"]) else one["pictures"]
-        assert len(one["pictures"]) == len(other["pictures"])
-        assert torch.allclose(one["pictures"], looked_at, atol=1e-6)
+        looked_at = family.encode_images(tower, other["images"]) if len(other["images"]) else one["images"]
+        assert len(one["images"]) == len(other["images"])
+        assert torch.allclose(one["images"], looked_at, atol=1e-6)
 
 
 def test_an_image_that_is_broken_is_named_when_it_is_read(base: Path, tmp_path: Path) -> None:

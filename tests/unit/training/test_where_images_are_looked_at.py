@@ -77,7 +77,7 @@ def test_for_another_device_images_stay_pixels_and_the_cpu_looks_at_none(
     held = dataset(family, base, records, CARD)
     assert isinstance(held, InMemoryDataset) and not held.seen
     assert family.looks == []
-    assert held.batch([0, 2], 0)["pictures"].shape == (2, 3, family.side, family.side)
+    assert held.batch([0, 2], 0)["images"].shape == (2, 3, family.side, family.side)
 
 
 def test_the_tower_looks_where_the_model_is_trained(base: Path, records: list[TrainingRecord], tmp_path: Path) -> None:

@@ -51,6 +51,12 @@ def running(hub: FakeHub) -> Iterator[FakeHub]:
                 self._send(403, b"", {"X-Error-Code": "GatedRepo", "X-Error-Message": "gated"})
             elif name not in hub.models:
                 self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
+            elif parts[0] == "api" and "tree" in parts:
+                tree = [
+                    {"type": "file", "path": file, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                    for file, content in hub.models[name].items()
+                ]
+                self._send(200, json.dumps(tree).encode(), {"Content-Type": "application/json"})
             elif parts[0] == "api":
                 listed = [{"rfilename": file} for file in hub.models[name]]
                 self._send(200, json.dumps({"id": name, "sha": COMMIT, "siblings": listed, "tags": []}).encode())

@@ -1,13 +1,14 @@
 """How busy the generator keeps a teacher: requests a second beside a plain asyncio loop and the bound.
 
-    python -m perf.generation_flow [--concurrency 32 128] [--samples 2000] [--tail] [--repeat 3]
+    python -m perf.generation_flow [--concurrency 32 128] [--samples 2000] [--tail] [--repeat 3] [--no-client]
 
 An endpoint of its own process answers chat completions on this machine, each after 0.5 s, or with `--tail` after a time
 of a log-normal distribution (median 0.5 s, 99th percentile 5 s). Ours is a whole round, from weakness-report to
 data-ready, over bus, ledger, store and all default filters, with 14,000 held-out images and a pool of 640 x 480. The
 plain loop asks the same two requests a sample with the openai client, reads them as JSON, and keeps nothing. The bound
 is what a perfect buyer gets: the sum of the times that the endpoint took, shared by the slots. Runs are interleaved;
-medians are printed, with the CPU time of this process for each request.
+medians are printed, with the CPU time of this process for each request. `--no-client` has both ask a teacher in this
+process, which only sleeps: what is left is the cost of the flow itself, without that of an HTTP client.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from dataengine.backends.sqlite.ledger import SqliteLedger
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.events import WeaknessReport
 from dataengine.core.images import Annotations, PoolImage, Region
+from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.generation.handler import Generator
 from dataengine.generation.settings import GeneratorSettings
 from dataengine.hosting.backends import open_teacher
@@ -132,6 +134,28 @@ def _jpeg(number: int) -> bytes:
     return out.getvalue()
 
 
+class _Sleeper:
+    """A teacher in this process."""
+
+    def __init__(self, tail: bool) -> None:
+        self._tail, self._rng = tail, random.Random(7)
+        self.served, self.waited = 0, 0.0
+
+    async def write(self, request: TeacherRequest) -> TeacherReply:
+        return TeacherReply(await self.ask(request.user), 900, 90, "m")
+
+    async def ask(self, text: str) -> str:
+        self.served += 1
+        number = self.served
+        seconds = _MEDIAN * math.exp(_TAIL_SIGMA * self._rng.gauss(0, 1)) if self._tail else _MEDIAN
+        self.waited += seconds
+        await asyncio.sleep(seconds)
+        return "A" if _AGAIN.decode() in text else _draft(number)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
 class _Pool:
     """`size` images, 64 of which differ."""
 
@@ -162,7 +186,7 @@ def _run_file(address: str, concurrency: int, samples: int) -> RunFile:
     )
 
 
-async def _ours(address: str, concurrency: int, samples: int) -> None:
+async def _ours(address: str, concurrency: int, samples: int, sleeper: _Sleeper | None) -> None:
     """A round, from its first event to its last."""
     with tempfile.TemporaryDirectory() as folder:
         store, keys = DirectoryStore(Path(folder)), RunKeys("flow")
@@ -189,7 +213,7 @@ async def _ours(address: str, concurrency: int, samples: int) -> None:
         bus, ledger = SqliteBus(Path(folder) / "bus.sqlite"), SqliteLedger(Path(folder) / "bus.sqlite")
         pool = _Pool(3 * samples)
         settings = GeneratorSettings()
-        teachers, work = OpenTeachers(open_teacher), Path(folder) / "work"
+        teachers, work = OpenTeachers(lambda section: sleeper or open_teacher(section)), Path(folder) / "work"
         generator = Generator(store, teachers, lambda name, data: pool, SilentProgress(), settings, work)
         working = asyncio.create_task(
             Worker("generator", bus, ledger, generator.handlers, concurrency=settings.parts).run()
@@ -205,13 +229,15 @@ async def _ours(address: str, concurrency: int, samples: int) -> None:
         assert delivery.message.topic == "data-ready", delivery.message.headers
 
 
-async def _plain(address: str, concurrency: int, samples: int) -> None:
+async def _plain(address: str, concurrency: int, samples: int, sleeper: _Sleeper | None) -> None:
     """The least that asks the same."""
     gate = asyncio.Semaphore(concurrency)
     client = openai.AsyncOpenAI(api_key="k", base_url=f"{address}/v1", max_retries=0)
 
     async def ask(text: str) -> str:
         async with gate:
+            if sleeper is not None:
+                return await sleeper.ask(text)
             reply = await client.chat.completions.create(model="m", messages=[{"role": "user", "content": text}])
             return reply.choices[0].message.content or ""
 
@@ -240,10 +266,11 @@ async def _measure(options: argparse.Namespace) -> None:
             for _ in range(options.repeat):
                 for name, work in (("ours", _ours), ("plain loop", _plain)):
                     await _asked(address)
+                    sleeper = _Sleeper(options.tail) if options.no_client else None
                     begun, cpu = monotonic(), process_time()
-                    await work(address, concurrency, options.samples)
+                    await work(address, concurrency, options.samples, sleeper)
                     seconds, used = monotonic() - begun, process_time() - cpu
-                    served, waited = await _asked(address)
+                    served, waited = (sleeper.served, sleeper.waited) if sleeper else await _asked(address)
                     row = served / seconds, waited / concurrency / seconds, 1000 * used / served
                     shares.setdefault(name, []).append(row)
             for name, rows in shares.items():
@@ -261,6 +288,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--tail", action="store_true")
+    parser.add_argument("--no-client", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     asyncio.run(_serve(options.tail) if options.serve else _measure(options))

@@ -40,6 +40,8 @@ class ReplyCache:
         self._next_segment = 0
         self._flushing: asyncio.Task[None] | None = None
         self._writing = asyncio.Lock()
+        self._unlogged: list[dict[str, Any]] = []
+        self._logging = asyncio.Lock()
 
     @property
     def replies(self) -> Sequence[TeacherReply]:
@@ -56,7 +58,7 @@ class ReplyCache:
     async def write(self, request: TeacherRequest, digest: str) -> TeacherReply:
         """The reply to a request of that `request_digest`: the kept one, or the teacher's, kept. Raises as it does."""
         if digest not in self._known:
-            self._keep(digest, await self._teacher.write(request))
+            await self._keep(digest, await self._teacher.write(request))
         return self._known[digest]
 
     async def flush(self) -> None:
@@ -74,11 +76,15 @@ class ReplyCache:
         if self._log is not None:
             await asyncio.to_thread(self._log.delete)
 
-    def _keep(self, digest: str, reply: TeacherReply) -> None:
+    async def _keep(self, digest: str, reply: TeacherReply) -> None:
         self._known[digest] = reply
         self._unwritten[digest] = reply
         if self._log is not None:
-            self._log.append(_row(digest, reply))
+            self._unlogged.append(_row(digest, reply))
+            async with self._logging:  # those that come while others are written are written together
+                rows, self._unlogged = self._unlogged, []
+                if rows:
+                    await asyncio.to_thread(self._log.append, rows)
         if self._flushing is None or self._flushing.done():
             full = len(self._unwritten) >= self._segment
             if full or self._log is None:
@@ -135,12 +141,12 @@ class ReplyLog:
             os.truncate(self._path, len(whole))
         return [json.loads(line) for line in whole.splitlines()]
 
-    def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row. Raises OSError where the disk is full."""
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows. Raises OSError where the disk is full."""
         if self._file is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        os.write(self._file, _json(row) + b"\n")
+        os.write(self._file, b"".join(_json(row) + b"\n" for row in rows))
 
     def delete(self) -> None:
         """Close and delete it."""

@@ -147,7 +147,7 @@ class Autoscaling(Values):
     """Never more. Above `prepare.taskPartitions` the rest would idle; often the teacher's rate limit is
     the true bound."""
     tasks_per_replica: int = Field(default=4, ge=1)
-    """Open tasks per replica. A replica works on two at once: 4 keeps it busy while KEDA looks, less scales sooner."""
+    """Open tasks per replica. A replica works on up to eight at once; less scales sooner."""
     polling_seconds: int = Field(default=15, ge=1)
     """Between two looks at the lag."""
     cooldown_seconds: int = Field(default=300, ge=0)

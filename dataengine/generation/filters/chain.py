@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from dataengine.generation.candidate import Candidate
@@ -27,12 +27,14 @@ class FilterChain:
     to a thread; a filter that wants batches is given those that came while it was at work.
     """
 
-    def __init__(self, names: Sequence[str], context: FilterContext) -> None:
+    def __init__(
+        self, names: Sequence[str], context: FilterContext, find: Callable[[str], Filter] = find_filter
+    ) -> None:
         """Raises ConfigurationError for a name that nobody knows."""
         self._context = context
         self._steps: list[_Plain | _Batches] = []
         for name in names:
-            found = find_filter(name)
+            found = find(name)
             last = self._steps[-1] if self._steps else None
             if not isinstance(found, OneAtATime):
                 self._steps.append(_Batches(name, found, context))

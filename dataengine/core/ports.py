@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.images import Annotations, PoolImage
@@ -187,6 +187,16 @@ class ImageSource(Protocol):
 
     def read(self, path: str) -> bytes:
         """The encoded bytes of the image that a sample names `path`."""
+
+
+@runtime_checkable
+class ImageFiles(Protocol):
+    """What an image source has beside its own methods where its images are files of this machine."""
+
+    def file(self, path: str) -> Path | None:
+        """The file of the image that a sample names `path`, to be read in place; None where it is no file of its own.
+        Raises InputError where `path` is none of the source's. Whether it is there, and decodes, its reader finds out.
+        """
 
 
 class ImageEmbedder(Protocol):

@@ -59,10 +59,14 @@ class Coco:
 
     def read(self, path: str) -> bytes:
         """The bytes of `coco/train2017/000000000009.jpg`. Raises InputError where it is missing or does not decode."""
+        return read_image(self.file(path), path)
+
+    def file(self, path: str) -> Path:
+        """See `ImageFiles.file`."""
         parts = PurePosixPath(path).parts
         if len(parts) != 3 or parts[:2] != (_PREFIX, self._split.name) or ".." in parts:
             raise InputError(f"is no path of a picture of {self._split.name}", where=path)
-        return read_image(self._split / parts[2], path)
+        return self._split / parts[2]
 
     @cached_property
     def _split(self) -> Path:

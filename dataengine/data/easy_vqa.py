@@ -117,10 +117,14 @@ class EasyVqa:
 
     def read(self, path: str) -> bytes:
         """The bytes of `easy-vqa/train/images/1.png`. Raises InputError where it is missing or does not decode."""
+        return read_image(self.file(path), path)
+
+    def file(self, path: str) -> Path:
+        """See `ImageFiles.file`."""
         parts = PurePosixPath(path).parts
         if len(parts) != 4 or parts[0] != _PREFIX or ".." in parts:
             raise InputError("is no path of an easy-VQA picture (easy-vqa/train/images/1.png)", where=path)
-        return read_image(self._folder.joinpath(*parts[1:]), path)
+        return self._folder.joinpath(*parts[1:])
 
     @cached_property
     def _by_image(self) -> Mapping[str, list[EasyVqaRow]]:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.images import Annotations, PoolImage, Region
-from dataengine.core.ports import ImageSource
+from dataengine.core.ports import ImageFiles, ImageSource
 from dataengine.images import open_image
 
 LINES = "lines.jsonl"
@@ -138,3 +138,7 @@ class WithText:
     def read(self, path: str) -> bytes:
         """As the source does."""
         return self._source.read(path)
+
+    def file(self, path: str) -> Path | None:
+        """As the source does, if it does."""
+        return self._source.file(path) if isinstance(self._source, ImageFiles) else None

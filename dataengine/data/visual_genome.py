@@ -49,10 +49,14 @@ class VisualGenome:
 
     def read(self, path: str) -> bytes:
         """The bytes of `vg/VG_100K/123.jpg`. Raises InputError where the file is missing or does not decode."""
+        return read_image(self.file(path), path)
+
+    def file(self, path: str) -> Path:
+        """See `ImageFiles.file`."""
         parts = PurePosixPath(path).parts
         if len(parts) != 3 or parts[0] != _PREFIX or parts[1] not in IMAGE_FOLDERS:
             raise InputError("is no path of a Visual Genome picture (vg/VG_100K/123.jpg)", where=path)
-        return read_image(self._folder / parts[1] / parts[2], path)
+        return self._folder / parts[1] / parts[2]
 
     @cached_property
     def _images(self) -> Mapping[str, PoolImage]:

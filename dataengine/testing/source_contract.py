@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dataengine.core.errors import InputError
-from dataengine.core.ports import ImageSource
+from dataengine.core.ports import ImageFiles, ImageSource
 from dataengine.images import open_image
 
 _LOOKED_AT = 20
@@ -32,6 +32,17 @@ class SourceContract:
         """Boxes are in its pixels."""
         for image in source.images()[:_LOOKED_AT]:
             assert open_image(source.read(image.path), image.path).size == (image.width, image.height)
+
+    def test_an_image_that_is_a_file_is_read_in_place(self, source: ImageSource) -> None:
+        """The file holds what `read` gives, and no path leads out of the source."""
+        if not isinstance(source, ImageFiles):
+            return
+        for image in source.images()[:_LOOKED_AT]:
+            file = source.file(image.path)
+            assert file is None or file.read_bytes() == source.read(image.path)
+        for path in ("no/such/picture.png", "", "/etc/hostname", "../../etc/hostname"):
+            with pytest.raises(InputError):
+                source.file(path)
 
     def test_annotations_are_of_the_image_that_was_asked_for(self, source: ImageSource) -> None:
         """Phrases have words, and boxes run from top left to bottom right."""

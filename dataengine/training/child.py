@@ -45,6 +45,7 @@ def run(job: TrainingJob, stop: threading.Event) -> None:
             previous=job.previous_adapter,
             progress=(lambda p: _tell(p.step, p.steps, p.loss)) if os.environ.get("RANK", "0") == "0" else _say_nothing,
             cancelled=stop.is_set,
+            workers=job.workers,
         )
     finally:
         if torch.distributed.is_initialized():

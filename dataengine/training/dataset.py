@@ -17,7 +17,7 @@ from typing import Protocol
 
 import torch
 from PIL import Image
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 from transformers import PreTrainedTokenizerBase
 
 from dataengine.core.errors import InputError
@@ -25,7 +25,7 @@ from dataengine.images import open_image
 from dataengine.student.encoding import IGNORED, Encoded, encode, padded
 from dataengine.student.family import Family
 from dataengine.training.recipe import Recipe
-from dataengine.training.records import TrainingRecord
+from dataengine.training.records import TrainingRecord, outlines_of
 
 LOOK_BATCH = 64
 HELD_BYTES = 2 << 30
@@ -57,6 +57,14 @@ class EncodedDataset(Protocol):
     def seen(self) -> bool:
         """For all of them."""
 
+    @property
+    def reads_files(self) -> bool:
+        """Whether a batch reads and decodes files, so that others had better make it ahead of its step."""
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of one image in a batch."""
+
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
         """ids and labels (N, L), padded right, and images (P, …) of the P records that have one."""
 
@@ -87,6 +95,8 @@ class InMemoryDataset:
         self._image_of = image_of
         self._images = images
         self.seen = seen
+        self.reads_files = False
+        self.image_bytes = images[:1].numel() * images.element_size()
         self.lengths = [len(row.ids) for row in rows]
         self.with_image = [number is not None for number in image_of]
 
@@ -103,6 +113,7 @@ class LazyDataset:
     """
 
     seen = False
+    reads_files = True
 
     def __init__(
         self, records: Sequence[TrainingRecord], family: Family, tokenizer: PreTrainedTokenizerBase, recipe: Recipe
@@ -111,14 +122,15 @@ class LazyDataset:
         self._family = family
         self._tokenizer = tokenizer
         self._recipe = recipe
-        self._none = _blank(family)[:0]
+        blank = _blank(family)
+        self._none = blank[:0]
+        self.image_bytes = blank.numel() * blank.element_size()
         self.lengths = array("L")
         self.with_image: list[bool] = []
-        for record in records:
-            characters = sum(len(question) + len(answer) for question, answer in record.turns)
-            places = 0 if record.image is None else family.num_image_tokens
+        for characters, with_image in outlines_of(records):
+            places = family.num_image_tokens if with_image else 0
             self.lengths.append(min(places + characters // _CHARACTERS_PER_TOKEN, recipe.max_length))
-            self.with_image.append(record.image is not None)
+            self.with_image.append(with_image)
 
     def batch(self, indices: Sequence[int], pad: int) -> dict[str, torch.Tensor]:
         """See EncodedDataset."""
@@ -207,6 +219,8 @@ def _encoded(record: TrainingRecord, family: Family, tokenizer: PreTrainedTokeni
 
 def _all_pixels(family: Family, paths: Sequence[Path]) -> torch.Tensor:
     """(P, 3, height, width), in their order; the first that cannot be read raises InputError."""
+    if get_worker_info() is not None:  # there are as many workers as CPUs
+        return torch.stack([_pixels(family, path) for path in paths])
     with ThreadPoolExecutor(READERS) as readers:
         return torch.stack(list(readers.map(_pixels, repeat(family), paths)))
 

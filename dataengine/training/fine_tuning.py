@@ -25,7 +25,8 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainingArgum
 from dataengine.core.errors import Cancelled, ConfigurationError, InputError
 from dataengine.student.auto import AutoFamily
 from dataengine.student.registry import AnyFamily
-from dataengine.training.dataset import EncodedDataset, build_dataset
+from dataengine.training.batches import Workers, workers_for
+from dataengine.training.dataset import HELD_RECORDS, EncodedDataset, build_dataset
 from dataengine.training.mixture import Mixture, expected_batch
 from dataengine.training.processor_dataset import ProcessorDataset, ProcessorStudentWithLoss
 from dataengine.training.recipe import Recipe
@@ -63,13 +64,17 @@ def train(
     previous: Path | None = None,
     progress: Callable[[TrainingProgress], None] = lambda _: None,
     cancelled: Callable[[], bool] = lambda: False,
+    workers: int | None = None,
+    held_records: int = HELD_RECORDS,
 ) -> Trained:
     """Train an adapter and leave it in ``out/adapter``, with ``out/metrics.json`` written last.
 
     Goes on from the last whole checkpoint below ``out/work`` if there is one, and removes ``out/work`` at the end.
     Where ``out/metrics.json`` exists, nothing is trained. As one of several processes under torchrun it takes its share
-    of every step, and the first process writes. Raises InputError for records, ConfigurationError for weights
-    or a recipe that do not fit together, Cancelled once ``cancelled()`` was true and a checkpoint has been written.
+    of every step, and the first process writes. Up to ``held_records`` are held in memory; of more, ``workers``
+    processes read images ahead of the steps (None: as many as there are CPUs). The result depends on neither. Raises
+    InputError for records, ConfigurationError for weights or a recipe that do not fit together, Cancelled once
+    ``cancelled()`` was true and a checkpoint has been written.
     """
     done = out / "metrics.json"
     if done.exists():
@@ -81,8 +86,10 @@ def train(
 
     callback = ProgressCallback(tell, cancelled)
     mixture = records if isinstance(records, Mixture) else Mixture.of(records)
-    loaded = _load(family, base, mixture, recipe, previous)
-    trainer = _trainer(loaded, mixture, recipe, callback, out / "work")
+    loaded = _load(family, base, mixture, recipe, previous, held_records)
+    largest = max(part.batch_size or recipe.batch_size for part in mixture.sets)
+    hands = workers_for(loaded.dataset, largest, workers)
+    trainer = _trainer(loaded, mixture, recipe, callback, out / "work", hands)
     metrics = _run(trainer, callback, out / "work")
     if not trainer.is_world_process_zero():  # one of several processes keeps what all of them have
         return Trained(out / "adapter", {})
@@ -104,13 +111,13 @@ class _LoadedStudent:
 
 
 def _trainer(
-    loaded: _LoadedStudent, mixture: Mixture, recipe: Recipe, callback: ProgressCallback, work: Path
+    loaded: _LoadedStudent, mixture: Mixture, recipe: Recipe, callback: ProgressCallback, work: Path, workers: Workers
 ) -> StudentTrainer:
     student = _with_loss(loaded, per_token=recipe.loss == "token")
     arguments = _arguments(recipe, work)
     arguments.max_steps = _steps(recipe, mixture, arguments.world_size)
     pad = cast(int, loaded.tokenizer.pad_token_id)
-    return StudentTrainer(student, arguments, loaded.dataset, mixture, recipe, callback, pad)
+    return StudentTrainer(student, arguments, loaded.dataset, mixture, recipe, callback, pad, workers)
 
 
 def _with_loss(loaded: _LoadedStudent, *, per_token: bool) -> nn.Module:
@@ -153,7 +160,9 @@ def _size_of_trained(model: PeftModel) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _load(family: AnyFamily, base: Path, mixture: Mixture, recipe: Recipe, previous: Path | None) -> _LoadedStudent:
+def _load(
+    family: AnyFamily, base: Path, mixture: Mixture, recipe: Recipe, previous: Path | None, held_records: int
+) -> _LoadedStudent:
     set_seed(recipe.seed)
     try:
         family = family.fitted(base)
@@ -167,10 +176,12 @@ def _load(family: AnyFamily, base: Path, mixture: Mixture, recipe: Recipe, previ
         torch.nn.Module.float(plain)
     dataset: EncodedDataset
     if isinstance(family, AutoFamily):
-        dataset = ProcessorDataset(mixture.records, family, recipe)
+        dataset = ProcessorDataset(mixture.records, family, recipe, held_records=held_records)
     else:
         tower = None if recipe.train_vision else plain
-        dataset = build_dataset(mixture.records, family, tokenizer, recipe, tower, training_device())
+        dataset = build_dataset(
+            mixture.records, family, tokenizer, recipe, tower, training_device(), held_records=held_records
+        )
     set_seed(recipe.seed)
     model = _continued(plain, previous, recipe) if previous else _fresh(plain, family, recipe)
     for parameter in model.parameters():
@@ -189,6 +200,8 @@ def _fresh(plain: PreTrainedModel, family: AnyFamily, recipe: Recipe) -> PeftMod
         r=recipe.rank,
         lora_alpha=cast(int, recipe.alpha),
         lora_dropout=recipe.dropout,
+        use_rslora=recipe.variant == "rslora",
+        use_dora=recipe.variant == "dora",
         target_modules=recipe.targets or family.lora_targets,
         modules_to_save=[name.rsplit(".", 1)[-1] for name in whole] or None,
         task_type="CAUSAL_LM",
@@ -204,9 +217,13 @@ def _continued(plain: PreTrainedModel, previous: Path, recipe: Recipe) -> PeftMo
         model = PeftModel.from_pretrained(plain, str(previous), is_trainable=True)
     except BROKEN_WEIGHTS as error:
         raise InputError(f"the previous adapter cannot be loaded: {error}", where=str(previous)) from error
-    rank = model.peft_config["default"].r
-    if rank != recipe.rank:
-        raise ConfigurationError(f"the previous adapter has rank {rank}, the recipe {recipe.rank}", where="recipe.rank")
+    config = cast(LoraConfig, model.peft_config["default"])
+    if config.r != recipe.rank:
+        said = f"the previous adapter has rank {config.r}, the recipe {recipe.rank}"
+        raise ConfigurationError(said, where="recipe.rank")
+    if (config.use_rslora, config.use_dora) != (recipe.variant == "rslora", recipe.variant == "dora"):
+        said = f"the previous adapter is no {recipe.variant}"
+        raise ConfigurationError(said, where="recipe.variant", todo="Keep the variant, or begin from the base")
     return cast(PeftModel, model)
 
 

@@ -53,6 +53,7 @@ class TrainingJob(BaseModel):
     out: Path = Field(description="folder of the results: adapter/, metrics.json, recipe.json")
     recipe: Recipe = Field(default_factory=lambda: Recipe(), description="what differs from the family's own recipe")
     threads: int | None = Field(None, ge=1, description="torch threads; none: torch's own choice")
+    workers: int | None = Field(None, ge=0, description="processes that read images ahead; none: one for each CPU")
 
     @model_validator(mode="before")
     @classmethod

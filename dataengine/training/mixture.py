@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dataengine.core.errors import InputError
 from dataengine.core.identity import derived_seed
 from dataengine.runtime.training_sections import MixBy
-from dataengine.training.records import RecordSequence, TrainingRecord
+from dataengine.training.records import Outline, RecordSequence, TrainingRecord, outlines_of
 
 ENGINE_FORMS = ("direct", "choice", "permuted choice")
 """MiniGPT4-v2 trains engine samples in three forms, each a data set of its own."""
@@ -103,6 +103,11 @@ class Joined(RecordSequence):
         """See `RecordSequence.at`."""
         part = bisect_right(self._ends, place)
         return self._parts[part][place - (self._ends[part - 1] if part else 0)]
+
+    def outlines(self) -> Iterator[Outline]:
+        """See `RecordSequence.outlines`."""
+        for part in self._parts:
+            yield from outlines_of(part)
 
 
 def drawn_sets(shares: Sequence[float], seed: int, steps: int) -> NDArray[np.intp]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import nn
+from torch.utils.data import get_worker_info
 from transformers import PreTrainedModel
 
 from dataengine.core.errors import InputError
@@ -51,6 +52,8 @@ class ProcessorDataset:
         self._rows: list[ModelInputs] | None = None
         if len(records) <= held_records and _bytes_of(first) * len(records) / len(first) <= held_bytes:
             self._rows = first + self._encoded(range(len(first), len(records)))
+        self.reads_files = self._rows is None
+        self.image_bytes = _bytes_of(first) // len(first)
         self.lengths = [row.length for row in self._rows] if self._rows else self._guessed(first)
 
     def _guessed(self, first: Sequence[ModelInputs]) -> list[int]:
@@ -65,6 +68,8 @@ class ProcessorDataset:
         return self._family.collate(rows)
 
     def _encoded(self, indices: Sequence[int]) -> list[ModelInputs]:
+        if get_worker_info() is not None:  # there are as many workers as CPUs
+            return [_encoded(self._records[i], self._family, self._recipe) for i in indices]
         with ThreadPoolExecutor(READERS) as readers:
             return list(readers.map(lambda i: _encoded(self._records[i], self._family, self._recipe), indices))
 

@@ -26,8 +26,12 @@ class Recipe(BaseModel):
 
     rank: int = Field(16, ge=1, description="LoRA rank r")
     alpha: float = Field(32.0, gt=0, description="LoRA scale: updates are multiplied by alpha / rank")
+    variant: Literal["lora", "rslora", "dora"] = Field(
+        "lora", description="rslora: scaled by alpha / sqrt(rank) (2312.03732); dora: magnitudes apart (2402.09353)"
+    )
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout on LoRA's input")
     targets: str | None = Field(None, description="regular expression over module names; none: the family's own choice")
+    lora_plus: float | None = Field(None, ge=1, description="B's rate as a multiple of A's, LoRA+ (2402.12354)")
     lr: float = Field(1e-3, gt=0, description="peak learning rate of LoRA's matrices")
     train_projector: bool = Field(True, description="train the projector in full, beside LoRA")
     projector_lr: float = Field(2e-4, gt=0, description="peak learning rate of the projector")

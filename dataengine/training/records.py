@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from dataengine.core.errors import InputError
 from dataengine.core.identity import derived_seed, digest_of
-from dataengine.core.ports import ImageSource
+from dataengine.core.ports import ImageFiles, ImageSource
 from dataengine.core.samples import LETTERS, Sample
 from dataengine.core.text import defused, plain
 from dataengine.data.exports import training_turns
@@ -49,12 +49,33 @@ class TrainingRecord:
         return json.dumps({"picture": image, "turns": [list(turn) for turn in self.turns]})
 
 
+Outline = tuple[int, bool]
+"""Of a record: characters of its turns, and whether it has an image."""
+
+
+def outline_of(record: TrainingRecord) -> Outline:
+    """Enough of a record to sort it by length."""
+    return sum(len(question) + len(answer) for question, answer in record.turns), record.image is not None
+
+
+def outlines_of(records: Sequence[TrainingRecord]) -> Iterator[Outline]:
+    """Of every record, without reading those again that were read when their file was opened."""
+    if isinstance(records, RecordSequence):
+        yield from records.outlines()
+    else:
+        yield from map(outline_of, records)
+
+
 class RecordSequence(Sequence[TrainingRecord]):
     """Records that are made when they are asked for: a subclass says how many there are, and which is at a place."""
 
     @abstractmethod
     def at(self, place: int) -> TrainingRecord:
         """The record at `place`, which is none of those that count from the end."""
+
+    def outlines(self) -> Iterator[Outline]:
+        """Of every record, in their order."""
+        return (outline_of(self.at(place)) for place in range(len(self)))
 
     @overload
     def __getitem__(self, index: int) -> TrainingRecord: ...
@@ -68,11 +89,15 @@ class RecordSequence(Sequence[TrainingRecord]):
 def engine_records(
     samples: Sequence[Sample], source: ImageSource, cache: Path, turns_of: Callable[[Sample], Turns]
 ) -> list[TrainingRecord]:
-    """One record per sample. Images are copied into `cache`, once each, so that the job needs no source."""
-    return [TrainingRecord(_cached(source, sample.image, cache), tuple(turns_of(sample))) for sample in samples]
+    """One record per sample. The job needs no source: images that are files are read where they lie, others are written
+    into `cache`, once each."""
+    return [TrainingRecord(_local(source, sample.image, cache), tuple(turns_of(sample))) for sample in samples]
 
 
-def _cached(source: ImageSource, image: str, cache: Path) -> Path:
+def _local(source: ImageSource, image: str, cache: Path) -> Path:
+    file = source.file(image) if isinstance(source, ImageFiles) else None
+    if file is not None:
+        return file.absolute()
     path = cache / f"{digest_of(image.encode())[:32]}{Path(image).suffix}"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)

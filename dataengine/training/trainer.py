@@ -21,9 +21,10 @@ from transformers import (
     TrainingArguments,
 )
 
-from dataengine.core.errors import Retryable
-from dataengine.student.encoding import mean_answer_loss, mean_token_loss
+from dataengine.core.errors import InputError, Rejected, Retryable
+from dataengine.student.encoding import IGNORED, mean_answer_loss, mean_token_loss
 from dataengine.student.family import Family, embed
+from dataengine.training.batches import BatchMaker, Workers
 from dataengine.training.dataset import EncodedDataset, IndexDataset
 from dataengine.training.mixture import DrawnBatches, Mixture
 from dataengine.training.recipe import Recipe
@@ -32,6 +33,12 @@ from dataengine.training.schedule import FlooredCosine
 
 TRAINED = "trained.safetensors"
 """A checkpoint's weights: only those that are trained."""
+
+
+EXPLODED = 1000.0
+"""Nats a token: an untrained model's loss is the logarithm of its vocabulary, about 10."""
+MOST_NAMED = 32
+"""Records that an error names."""
 
 
 class StudentWithLoss(nn.Module):
@@ -144,22 +151,23 @@ class StudentTrainer(Trainer):
         recipe: Recipe,
         callback: ProgressCallback,
         pad: int,
+        workers: Workers = Workers(),
     ) -> None:
         self._student = student
         self._recipe = recipe
         self._dataset = dataset
         self._mixture = mixture
-        self._pad = pad
+        self._make_batch = BatchMaker(dataset, pad)
+        self._workers = workers
+        self._indices: list[int] = []
+        self._answers = False
         numbers = IndexDataset(len(dataset.lengths))
         super().__init__(
-            model=student, args=arguments, train_dataset=numbers, data_collator=self._collate, callbacks=[callback]
+            model=student, args=arguments, train_dataset=numbers, data_collator=self._make_batch, callbacks=[callback]
         )
         self.model_accepts_loss_kwargs = False  # inputs by any name are no arguments for the loss: it is a mean already
         self.remove_callback(PrinterCallback)
         self.remove_callback(PrinterCallback)  # stdout is the job's progress, one JSON object per line
-
-    def _collate(self, indices: list[int]) -> dict[str, torch.Tensor]:
-        return self._dataset.batch(indices, self._pad)
 
     def _get_train_sampler(self, train_dataset: Dataset[int] | None = None) -> Sampler[int]:
         batch = self._recipe.batch_size * self._recipe.gradient_accumulation
@@ -167,12 +175,40 @@ class StudentTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader[int]:
         """Batches of like length, or, where each step draws one data set, of that set alone in every process."""
-        if self._mixture.by == "size":
-            return super().get_train_dataloader()
         numbers = cast(Dataset[int], self.train_dataset)
-        batches: Any = self.drawn_batches()  # anything that iterates will do
-        loader = DataLoader(numbers, batch_sampler=batches, collate_fn=self._collate)
+        order: dict[str, Any]
+        if self._mixture.by == "size":
+            order = {"batch_size": self._train_batch_size, "sampler": self._get_train_sampler()}
+        else:
+            order = {"batch_sampler": self.drawn_batches()}  # anything that iterates will do
+        loader: DataLoader[int] = DataLoader(numbers, collate_fn=self._make_batch, **order, **self._workers.settings)
         return cast("DataLoader[int]", self.accelerator.prepare(loader))
+
+    def _prepare_inputs(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Raises InputError for what is wrong with one of the batch's records."""
+        if "fault" in inputs:
+            what, where, todo = inputs["fault"]
+            raise InputError(what, where=where, todo=todo)
+        self._indices = inputs["indices"].tolist()
+        self._answers = bool((inputs["labels"][:, 1:] != IGNORED).any())
+        kept: dict[str, Any] = {name: value for name, value in inputs.items() if name != "indices"}
+        prepared: dict[str, Any] = super()._prepare_inputs(kept)
+        return prepared
+
+    def training_step(self, *given: Any, **named: Any) -> torch.Tensor:
+        """Raises Rejected, with a checkpoint from before the step, where the loss of a batch is no number or far above
+        what any answer can cost."""
+        loss: torch.Tensor = super().training_step(*given, **named)
+        seen = float(loss.detach()) * self.args.gradient_accumulation_steps
+        if self._answers and not seen < EXPLODED:
+            self._save_checkpoint(self.model, None)
+            which = ", ".join(map(str, sorted(self._indices)[:MOST_NAMED]))
+            raise Rejected(
+                f"the loss of step {self.state.global_step + 1} is {seen:g}, on the records {which} (counted from 0)",
+                where=str(self.args.output_dir),
+                todo="Look at these records; else lower training.recipe.lr. A checkpoint from before the step is kept",
+            )
+        return loss
 
     def drawn_batches(self) -> DrawnBatches:
         """Those of all processes, from the first step to the last."""
@@ -187,9 +223,16 @@ class StudentTrainer(Trainer):
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW: LoRA's matrices at the recipe's rate, whatever is trained in full at the projector's."""
+        faster = self._recipe.lora_plus
         lora = [p for n, p in self._student.named_parameters() if p.requires_grad and "lora_" in n]
+        above = [p for n, p in self._student.named_parameters() if p.requires_grad and faster and "lora_B" in n]
+        if above:
+            ids = set(map(id, above))
+            lora = [p for p in lora if id(p) not in ids]
         whole = [p for n, p in self._student.named_parameters() if p.requires_grad and "lora_" not in n]
         groups: list[dict[str, Any]] = [{"params": lora, "lr": self._recipe.lr}]
+        if above and faster:
+            groups.append({"params": above, "lr": self._recipe.lr * faster})
         if whole and self._recipe.weight_decay:
             groups.append({"params": [p for p in whole if p.ndim > 1], "lr": self._recipe.projector_lr})
             vectors = [p for p in whole if p.ndim < 2]

@@ -18,13 +18,14 @@ from tests.unit.training.harness import run_of
 
 def run_file(folder: Path, training: dict[str, object]) -> Path:
     content = {**json.loads(run_of({}).encode()), "training": training}
+    content["images"] = content.pop("pictures", None) or content["images"]
     path = folder / "run.yaml"
     path.write_text(yaml.safe_dump(content))
     return path
 
 
 def test_a_former_key_of_a_run_file_is_read_and_told(tmp_path: Path) -> None:
-    with pytest.warns(FutureWarning, match=r"run\.yaml: `start` is called `init_from` now"):
+    with pytest.warns(FutureWarning, match=r"run\.yaml: .*`start` is called `init_from` now"):
         former = read_run_file(run_file(tmp_path, {"start": "best", "mix": {"by": "root-of-size"}}))
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -88,7 +88,7 @@ def main() -> None:
         records = records_in(Path(folder), given.images)
         lazy = LazyDataset(records, family, build_tokenizer(["red"]), Recipe(max_length=2048))
         maker = BatchMaker(lazy, 0)
-        rows = {
+        rows: dict[str, Iterable[object]] = {
             "plain loop, between steps": plain_loop(records, family),
             "ours, between steps (8 threads)": loader(maker, given.images, Workers()),
             f"ours, {given.workers} workers": loader(maker, given.images, Workers(given.workers, 4)),

@@ -201,7 +201,7 @@ class StudentTrainer(Trainer):
         loss: torch.Tensor = super().training_step(*given, **named)
         seen = float(loss.detach()) * self.args.gradient_accumulation_steps
         if self._answers and not seen < EXPLODED:
-            self._save_checkpoint(self.model, None)
+            self._save_checkpoint(self._student, None)
             which = ", ".join(map(str, sorted(self._indices)[:MOST_NAMED]))
             raise Rejected(
                 f"the loss of step {self.state.global_step + 1} is {seen:g}, on the records {which} (counted from 0)",

@@ -29,7 +29,7 @@ from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import Evaluator
 from dataengine.generation.handler import Generator
 from dataengine.generation.settings import generator_settings
-from dataengine.hosting.backends import child_jobs, open_teacher
+from dataengine.hosting.backends import child_jobs
 from dataengine.hosting.teachers import OpenTeachers
 from dataengine.inference.in_process import AnswersQuestions, InprocessStudent
 from dataengine.inference.settings import ServingSettings, serving_settings
@@ -77,7 +77,7 @@ async def run_loop(
             await begin(store, bus, run)
             for event in await dead_letters(bus):
                 await replay(bus, ledger, event)
-            teachers = OpenTeachers(open_teacher)
+            teachers = OpenTeachers()
             workers = _workers(store, bus, ledger, run, directory, progress, teachers, replicas, threads)
             try:
                 return await _until_rested(bus, store, workers, run.run)

@@ -41,7 +41,6 @@ from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.generation.handler import Generator
 from dataengine.generation.settings import GeneratorSettings
-from dataengine.hosting.backends import open_teacher
 from dataengine.hosting.teachers import OpenTeachers
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.worker import Worker
@@ -213,7 +212,7 @@ async def _ours(address: str, concurrency: int, samples: int, sleeper: _Sleeper 
         bus, ledger = SqliteBus(Path(folder) / "bus.sqlite"), SqliteLedger(Path(folder) / "bus.sqlite")
         pool = _Pool(3 * samples)
         settings = GeneratorSettings()
-        teachers, work = OpenTeachers(lambda section: sleeper or open_teacher(section)), Path(folder) / "work"
+        teachers, work = OpenTeachers(lambda section: sleeper or section.open()), Path(folder) / "work"
         generator = Generator(store, teachers, lambda name, data: pool, SilentProgress(), settings, work)
         working = asyncio.create_task(
             Worker("generator", bus, ledger, generator.handlers, concurrency=settings.parts).run()

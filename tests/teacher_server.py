@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +31,9 @@ def completion(content: str | None, **changes: Any) -> dict[str, Any]:
 @dataclass
 class TeacherServer:
     """Answers with `status`, `headers` and `body` (JSON unless it is text); hangs where `silent`, and trickles blanks
-    without an end where `trickling`; takes `delay` seconds for each answer. `connections` are those ever used."""
+    without an end where `trickling`; takes `delay` seconds for each answer. `connections` are those ever used. `reacts`
+    to a request with a status and a body, or with None where the rest holds.
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -40,6 +43,7 @@ class TeacherServer:
     trickling: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    reacts: Callable[[dict[str, Any]], tuple[int, Any] | None] = lambda body: None
     delay: float = 0.0
     connections: set[object] = field(default_factory=set)
 
@@ -50,6 +54,11 @@ class TeacherServer:
         await asyncio.sleep(self.delay)
         if request.headers.get("Authorization") != f"Bearer {KEY}":
             return web.json_response({"error": {"message": "no such key"}}, status=401)
+        reaction = self.reacts(self.asked[-1])
+        if reaction is not None:
+            status, said = reaction
+            text = said if isinstance(said, str) else json.dumps(said)
+            return web.Response(text=text, status=status, headers=self.headers, content_type="application/json")
         if self.silent:
             await asyncio.Event().wait()
         if self.trickling:

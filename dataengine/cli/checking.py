@@ -23,7 +23,6 @@ from dataengine.evaluation.uploads import read_uploads
 from dataengine.generation.filters.registry import find_filter
 from dataengine.generation.prompt_files import load_prompt
 from dataengine.runtime.runfile import RunFile
-from dataengine.teachers.keys import teacher_key
 from dataengine.training.records import read_records
 
 BROKEN = "broken"
@@ -133,18 +132,12 @@ def _images(run: RunFile) -> str:
 
 
 def _teacher(run: RunFile) -> str:
-    teacher = run.teacher
-    if teacher.kind == "annotations":
-        return f"reads the annotations, errs in {teacher.error_rate:.0%} of its answers"
-    teacher_key(teacher.api_key_env, teacher.base_url)
-    if not teacher.model:
-        raise ConfigurationError("no model is named", where="teacher.model")
-    return f"{teacher.model} at {teacher.base_url or 'the default endpoint'}"
+    return run.teacher.preflight()
 
 
 def _prompt(run: RunFile) -> str:
     prompt = load_prompt(run.generation.prompt)
-    if prompt.shows_image and run.teacher.kind == "annotations":
+    if prompt.shows_image and not run.teacher.sees_images:
         raise ConfigurationError(
             "the embedded teacher cannot see pictures", where="generation.prompt", todo="Use gen-2, or another teacher"
         )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import orjson
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from dataengine.cli.benchmark_tables import types_table
@@ -19,7 +19,8 @@ from dataengine.core.questions import Question
 from dataengine.evaluation.benchmarks.aokvqa import UNCLASSIFIED, read_types
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.teacher_types import TYPES, types_by_teacher
-from dataengine.runtime.runfile import TeacherSection
+from dataengine.teachers.registry import AnyTeacher, place_of
+from dataengine.teachers.section import TeacherSection
 from dataengine.wire.yaml_files import read_yaml
 
 
@@ -52,9 +53,7 @@ def classify(
 
 async def _ask(section: TeacherSection, questions: list[Question], known: dict[str, str], path: Path) -> None:
     """Every batch is kept as soon as it is in."""
-    from dataengine.teachers.openai_compatible import OpenAITeacher  # a heavy library: only where a teacher is asked
-
-    asked = OpenAITeacher.from_section(section)
+    asked = section.open()
     try:
         with progress_bar("questions") as bar:
             task = bar.add_task("questions", total=len(questions))
@@ -82,12 +81,12 @@ def read_teacher(path: Path) -> TeacherSection:
     if not isinstance(content, dict) or not isinstance(content.get("teacher"), dict):
         raise ConfigurationError("has no section `teacher`", where=str(path), todo="See docs/guides/run-file.md")
     try:
-        section = TeacherSection.model_validate(content["teacher"])
+        section: TeacherSection = TypeAdapter[TeacherSection](AnyTeacher).validate_python(content["teacher"])
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(["teacher", *map(str, first["loc"])])
+        place = place_of(["teacher", *first["loc"]])
         raise ConfigurationError(f"{place}: {first['msg'].lower()}", where=str(path)) from error
-    if section.kind != "openai":
+    if not section.takes_any_prompt:
         raise ConfigurationError(
             f"a teacher of the kind {section.kind!r} sorts no questions", where=str(path), todo="Say `kind: openai`"
         )

@@ -135,7 +135,7 @@ def _hours(amount: float | None, per_second: float | None) -> float | None:
 
 def _money(run: RunFile, prompt: float, completion: float) -> float | None:
     cost = run.cost
-    if run.teacher.kind == "annotations":
+    if not run.teacher.costs_money:
         return 0.0
     if cost.prompt_tokens is None or cost.completion_tokens is None:
         return None

@@ -22,7 +22,6 @@ from dataengine.generation.ipo.optimising import Optimiser
 from dataengine.generation.ipo.probing import probe_set
 from dataengine.generation.ipo.versions import PairedTest, Refused, StopRule, Version, adopted
 from dataengine.generation.prompt_files import load_prompt, text_of
-from dataengine.hosting.backends import open_teacher
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.wire.documents import BadCase
 
@@ -85,7 +84,7 @@ def _optimiser(run: RunFile, form: str, out: Path, size: int, rule: StopRule) ->
         print(_said(entry), file=sys.stderr)
 
     return Optimiser(
-        teacher=KeptTeacher(open_teacher(run.teacher), out / "replies.jsonl"),
+        teacher=KeptTeacher(run.teacher.open(), out / "replies.jsonl"),
         section=run.teacher,
         form=form,
         probe=probe_set(run, source, cases, size, shows),

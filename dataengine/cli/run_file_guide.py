@@ -48,9 +48,11 @@ def guide() -> str:
     """The guide as Markdown: every key with its type, its default and its docstring."""
     parts = [_INTRODUCTION, EXAMPLE, "```\n\n", "\n".join(_table(RunFile)), "\n"]
     for name, field in RunFile.model_fields.items():
-        section = _section(field.annotation)
-        if section is not None:
-            parts += list(_chapter(name, section))
+        kinds = _sections(field.annotation)
+        for section in kinds:
+            # several sections under one key are told apart by their `kind`
+            kind = f", kind: {get_args(section.model_fields['kind'].annotation)[0]}" if len(kinds) > 1 else ""
+            parts += list(_chapter(f"{name}{kind}", section))
     parts += [
         "\n## Filters\n\nNames for `generation.filters`; the default is all but `gen-1-hints`, in this order.\n\n",
         "\n".join(_filters()),
@@ -90,11 +92,14 @@ def _filters() -> Iterator[str]:
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
-    """The section that an annotation names, as it is or as one of several."""
-    for kind in (annotation, *get_args(annotation)):
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            return kind
-    return None
+    """The first of the sections that an annotation names."""
+    return next(iter(_sections(annotation)), None)
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """The sections that an annotation names, as it is or as some of several."""
+    kinds = (annotation, *get_args(annotation))
+    return [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def _type(field: FieldInfo) -> str:
@@ -107,7 +112,7 @@ def _named(annotation: Any) -> str:
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if origin in (Union, UnionType):
-        return " or ".join(_named(kind) for kind in arguments if kind is not NoneType)
+        return " or ".join(dict.fromkeys(_named(kind) for kind in arguments if kind is not NoneType))
     if origin is tuple:
         return "list"
     if isinstance(annotation, type) and issubclass(annotation, Enum):

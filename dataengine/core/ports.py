@@ -145,32 +145,41 @@ class Student(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TeacherReply:
-    """What the teacher wrote, and what it cost."""
+    """What the teacher wrote, and what it cost.
+
+    `refused` is not empty where this one request cannot be answered, whatever is done: it names the refusal
+    (`content-filter`, `context-length`, `truncated`, …), and `why` says more. Such a reply is kept like any other.
+    """
 
     text: str
     prompt_tokens: int
     completion_tokens: int
     model: str
+    refused: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TeacherRequest:
-    """One request: `system` and `user` text, decoding options, a seed, and optionally the image itself."""
+    """One request: `system` and `user` text, decoding options, a seed, and optionally the image itself. An option that
+    is None is the model's own. `schema` is the JSON schema of the reply where it is to be JSON, as a text."""
 
     system: str
     user: str
-    temperature: float = 0.7
-    top_p: float = 0.9
+    temperature: float | None = 0.7
+    top_p: float | None = 0.9
     max_tokens: int = 800
     seed: int = 0
     image: bytes | None = None
+    schema: str = ""
 
 
 class Teacher(Protocol):
-    """The model that writes data. Raises Retryable (429, 5xx, time-out, silence) or Rejected (bad key, bad request)."""
+    """The model that writes data. Raises Retryable for what may pass (429, 5xx, time-out, silence), and Rejected for
+    what no request gets over (a wrong key, an unknown model, a used-up account)."""
 
     async def write(self, request: TeacherRequest) -> TeacherReply:
-        """The reply to one request."""
+        """The reply to one request, or a refusal of this one request (`TeacherReply.refused`)."""
 
     async def close(self) -> None:
         """Give back what it holds (connections); it is not asked any more. Closing twice is closing once."""

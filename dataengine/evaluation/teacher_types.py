@@ -11,6 +11,7 @@ from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.identity import derived_seed
 from dataengine.core.ports import Teacher, TeacherReply, TeacherRequest
 from dataengine.core.questions import Question
+from dataengine.teachers.request_lines import listed_types, numbered_questions
 
 BATCH = 50
 _TRIES = 3
@@ -44,10 +45,8 @@ _SYSTEM = "You sort questions about pictures into given types."
 
 def typing_request(questions: Sequence[str], seed: int) -> TeacherRequest:
     """Asks for the type of each question, at most `BATCH` of them, one line per question in a fixed form."""
-    types = "\n".join(f"({i}) {name}: {meaning}" for i, (name, meaning) in enumerate(TYPES.items(), 1))
-    listed = "\n".join(f"{i}. {' '.join(question.split())}" for i, question in enumerate(questions, 1))
     user = (
-        f"The types are:\n{types}\n\nThe questions are:\n{listed}\n\n"
+        f"The types are:\n{listed_types(TYPES)}\n\nThe questions are:\n{numbered_questions(questions)}\n\n"
         f"Reply with exactly {len(questions)} lines, one per question in the same order, in the form\n"
         "1. (6) attribute comparison\nand nothing else."
     )

@@ -18,6 +18,7 @@ from dataengine.core.identity import derived_seed
 from dataengine.core.images import Annotations
 from dataengine.core.ports import TeacherReply, TeacherRequest
 from dataengine.core.samples import Refusal, Sample
+from dataengine.core.text import storable
 from dataengine.generation.candidate import Candidate
 from dataengine.generation.filters.chain import FilterChain
 from dataengine.generation.filters.context import FilterContext
@@ -160,10 +161,10 @@ class PartWork:
         """One query to its end."""
         query = self._queries[index]
         known, reply = await self._write(index, query)
-        draft = await asyncio.to_thread(read_reply, reply.text)
+        draft = await asyncio.to_thread(read_reply, reply)
         if isinstance(draft, Unusable):
-            name = "skipped" if draft.skipped else "malformed"
-            self._refuse(index, name, draft.reason, known.image.path, reply.text)
+            # a reply that an older version kept may hold half a character, which no file takes
+            self._refuse(index, draft.name, draft.reason, known.image.path, storable(reply.text))
             return
         candidate = Candidate(index, query, known, reply.text, draft, reply.model)
         reason = await self._filters.reason(candidate)
@@ -204,7 +205,7 @@ class PartWork:
     async def _ask_again(self, candidate: Candidate) -> str:
         """Asked at once, before new queries are: what is nearly a sample is made one first."""
         request, digest = await asyncio.to_thread(self._verification, candidate)
-        return read_letter((await self._ask(request, digest, (self._todo.order, 0, candidate.index))).text)
+        return read_letter(await self._ask(request, digest, (self._todo.order, 0, candidate.index)))
 
     def _verification(self, candidate: Candidate) -> tuple[TeacherRequest, str]:
         facts, draft, known = self._facts, candidate.draft, candidate.annotations

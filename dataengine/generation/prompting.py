@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Template
 
 from dataengine.core.images import Annotations, Region
 from dataengine.core.ports import TeacherRequest
-from dataengine.core.samples import LETTERS
-from dataengine.runtime.runfile import TeacherSection
+from dataengine.teachers.request_lines import Box, lettered, object_line, question_lines, region_line
+from dataengine.teachers.section import TeacherSection
 from dataengine.wire.documents import BadCase
 
 FORMS = ("gen-2", "gen-1", "vision")
@@ -17,6 +18,16 @@ FORMS = ("gen-2", "gen-1", "vision")
 
 _DECIMALS = {"gen-2": 2, "gen-1": 3}
 _NONE = "(none)"
+_TEXT = {"type": "string"}
+_REPLY = {
+    **dict.fromkeys(("question", "answer", "short_answer"), _TEXT),
+    "options": {"type": "array", "items": _TEXT},
+    "choice_answer": _TEXT,
+}
+REPLY_SCHEMA = json.dumps(
+    {"type": "object", "properties": _REPLY, "required": list(_REPLY), "additionalProperties": False}
+)
+"""What a draft looks like, for endpoints that can be held to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,7 @@ class Prompt:
             examples="\n\n".join(_example(case) for case in bad_cases) or _NONE,
             information=information(annotations, self.form),
         )
-        return self._request(self.system, user, teacher, seed, image)
+        return replace(self._request(self.system, user, teacher, seed, image), schema=REPLY_SCHEMA)
 
     def verify(
         self,
@@ -88,15 +99,8 @@ class Prompt:
         )
 
 
-def lettered(options: Sequence[str]) -> str:
-    """`A. red`, one option a line."""
-    return "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
-
-
 def _example(case: BadCase) -> str:
-    lines = [f"Question: {' '.join(case.question.split())}"]
-    lines += [lettered(case.choices)] if case.choices else []
-    return "\n".join([*lines, f"Answer: {case.gold}"])
+    return question_lines(case.question, case.choices, case.gold)
 
 
 def information(annotations: Annotations, form: str) -> str:
@@ -107,18 +111,14 @@ def information(annotations: Annotations, form: str) -> str:
     decimals = _DECIMALS[form]
     if form == "gen-1":
         things = annotations.objects or annotations.regions
-        lines = [*annotations.captions, *(f"{_line(r)}: {_box(r, annotations, decimals)}" for r in things)]
+        lines = [*annotations.captions, *(object_line(r.phrase, _shares(r, annotations), decimals) for r in things)]
     else:
         regions = (*annotations.regions, *annotations.text_lines)
-        lines = [f"{_box(region, annotations, decimals)}: {_line(region)}" for region in regions]
+        lines = [region_line(region.phrase, _shares(region, annotations), decimals) for region in regions]
     return "\n".join(lines) or _NONE
 
 
-def _line(region: Region) -> str:
-    return " ".join(region.phrase.split())
-
-
-def _box(region: Region, annotations: Annotations, decimals: int) -> str:
+def _shares(region: Region, annotations: Annotations) -> Box:
     width, height = annotations.image.width, annotations.image.height
-    shares = (value / size for value, size in zip(region.box, (width, height) * 2, strict=True))
-    return "[" + ", ".join(f"{min(1.0, max(0.0, share)):.{decimals}f}" for share in shares) + "]"
+    x1, y1, x2, y2 = region.box
+    return x1 / width, y1 / height, x2 / width, y2 / height

@@ -9,7 +9,6 @@ from dataengine.core.events import Event, GenerationDone
 from dataengine.data.image_sources import open_source
 from dataengine.generation.handler import Generator
 from dataengine.generation.settings import generator_settings
-from dataengine.hosting.backends import open_teacher
 from dataengine.hosting.service import Bench, run_on_engines
 from dataengine.hosting.teachers import OpenTeachers
 from dataengine.runtime.metrics import MeteredTeacher
@@ -38,7 +37,7 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
 
 
 def _metered(bench: Bench, section: TeacherSection) -> MeteredTeacher:
-    return MeteredTeacher(open_teacher(section), bench.metrics)
+    return MeteredTeacher(section.open(), bench.metrics)
 
 
 def main(watch: Observer | None = None) -> None:

@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dataengine.core.errors import ConfigurationError
-from dataengine.core.ports import Bus, JobRunner, Ledger, Store, Teacher
+from dataengine.core.ports import Bus, JobRunner, Ledger, Store
 from dataengine.runtime.environment import has_settings, read_settings
-from dataengine.runtime.runfile import TeacherSection
 
 if TYPE_CHECKING:
     from dataengine.backends.kubernetes.jobs import Bundler
@@ -122,14 +121,3 @@ def child_jobs(timeout: float, threads: int | None = None) -> JobRunner:
     # torch's threads spin while they wait, which on a busy machine costs more than it gains
     variables = {"OMP_WAIT_POLICY": "passive", **({} if threads is None else {"OMP_NUM_THREADS": str(threads)})}
     return SubprocessJobs([sys.executable, "-m", "dataengine.training.child"], timeout, variables)
-
-
-def open_teacher(section: TeacherSection) -> Teacher:
-    """The teacher that the run file asks for. Raises ConfigurationError if its key is not set."""
-    if section.kind == "annotations":
-        from dataengine.teachers.scripted.teacher import AnnotationTeacher
-
-        return AnnotationTeacher(section.error_rate)
-    from dataengine.teachers.openai_compatible import OpenAITeacher  # takes a second
-
-    return OpenAITeacher.from_section(section)

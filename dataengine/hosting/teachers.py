@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dataengine.core.ports import Teacher
-from dataengine.runtime.generation_sections import TeacherSection
+from dataengine.teachers.section import TeacherSection
 
 
 class OpenTeachers:
@@ -16,16 +16,17 @@ class OpenTeachers:
     endpoint (its limit, the parameters it takes) is kept in this way as well.
     """
 
-    def __init__(self, opener: Callable[[TeacherSection], Teacher]) -> None:
+    def __init__(self, opener: Callable[[TeacherSection], Teacher] = lambda section: section.open()) -> None:
         """`opener` makes the teacher of a section."""
         self._opener = opener
-        self._open: dict[TeacherSection, Teacher] = {}
+        self._open: dict[str, Teacher] = {}
 
     def __call__(self, section: TeacherSection) -> Teacher:
         """The teacher of a section. Raises ConfigurationError if it cannot be opened."""
-        if section not in self._open:
-            self._open[section] = self._opener(section)
-        return self._open[section]
+        name = section.model_dump_json()
+        if name not in self._open:
+            self._open[name] = self._opener(section)
+        return self._open[name]
 
     async def close(self) -> None:
         """Close every teacher; one that is asked for afterwards is opened anew."""

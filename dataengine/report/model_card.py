@@ -102,7 +102,7 @@ def _lineage(view: RunView, round_: RoundView) -> Iterator[str]:
         return
     if view.config is not None:
         teacher = view.config.teacher
-        yield f"Questions and answers written by {teacher.model or teacher.kind}, filtered, about the model's failures:"
+        yield f"Questions and answers written by {teacher.named}, filtered, about the model's failures:"
         yield ""
     for former in view.rounds[: round_.number + 1]:
         if former.dataset is not None and former.number:

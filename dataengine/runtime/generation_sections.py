@@ -1,50 +1,32 @@
-"""Sections of the run file that say what is bought: images, teacher, generation, and what it costs."""
+"""Sections of the run file that say what is bought: images, generation, and what it costs.
+
+Each teacher has its section with it, in `dataengine.teachers`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationInfo, model_validator
-from pydantic.fields import FieldInfo
+from pydantic import Field
 
-Share = Annotated[float, Field(ge=0, le=1)]
+from dataengine.teachers.section import TeacherSection
+from dataengine.wire.sections import Section, Share, former_name, formerly
+
+__all__ = [
+    "PROMPT_FILE",
+    "CostSection",
+    "GenerationSection",
+    "ImagesSection",
+    "Section",
+    "Share",
+    "TeacherSection",
+    "former_name",
+    "formerly",
+]
+
 PROMPT_FILE = ".txt"
 """What the path of a prompt file ends in."""
-
-
-def formerly(name: str, old: str) -> AliasChoices:
-    """The alias of a field that had another name: run files and stored configurations with the old one are read."""
-    return AliasChoices(name, old)
-
-
-class Section(BaseModel):
-    """A part of the run file: frozen, refuses unknown keys, its docstrings are its documentation.
-
-    A key may go by its former name, but not by both at once. A validation context may bring a list `former`, to be told
-    of each former name that was used.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_name_a_key(cls, content: Any, info: ValidationInfo) -> Any:
-        told: list[str] = (info.context or {}).get("former", [])
-        for name, field in cls.model_fields.items():
-            old = former_name(field)
-            if not old or not isinstance(content, dict) or old not in content:
-                continue
-            if name in content:
-                raise ValueError(f"`{old}` is the former name of `{name}`: give one of them")
-            told.append(f"`{old}` is called `{name}` now")
-        return content
-
-
-def former_name(field: FieldInfo) -> str:
-    """What a key was called before, "" where it always had its name."""
-    alias = field.validation_alias
-    return str(alias.choices[-1]) if isinstance(alias, AliasChoices) else ""
 
 
 class ImagesSection(Section):
@@ -67,31 +49,6 @@ class ImagesSection(Section):
     """Folder that `dataengine data read-text` wrote. With it, the teacher is told the text in the images."""
     nearest_k: int = Field(default=1000, ge=1, validation_alias=formerly("nearest_k", "nearest"))
     """embeddings only: how many images look most like it."""
-
-
-class TeacherSection(Section):
-    """The model that writes questions and answers."""
-
-    kind: Literal["annotations", "openai"] = "annotations"
-    """`annotations` reads what is known about the image, without a network; `openai` is any compatible endpoint."""
-    error_rate: Share = 0.0
-    """annotations only: how often it answers wrongly on purpose, so that the filters have something to catch."""
-    model: str = ""
-    """openai only: the model's name."""
-    base_url: str | None = None
-    """openai only: the endpoint, if it is not the default one."""
-    api_key_env: str = "OPENAI_API_KEY"
-    """openai only: the environment variable that holds the key. The key itself is never written anywhere."""
-    temperature: float = Field(default=0.7, ge=0, le=2)
-    """Sampling temperature."""
-    top_p: Share = 0.9
-    """Nucleus sampling."""
-    max_tokens: int = Field(default=800, ge=1)
-    """Longest reply."""
-    concurrency: int = Field(default=8, ge=1)
-    """Requests in flight per generator."""
-    timeout: float = Field(default=60.0, gt=0)
-    """Seconds until a request counts as unanswered."""
 
 
 class GenerationSection(Section):

@@ -26,6 +26,8 @@ from dataengine.runtime.generation_sections import (
     TeacherSection,
 )
 from dataengine.runtime.training_sections import TrainingSection
+from dataengine.teachers.registry import AnyTeacher, place_of
+from dataengine.teachers.scripted.section import AnnotationsSection
 from dataengine.wire.yaml_files import read_yaml
 
 __all__ = [
@@ -149,7 +151,8 @@ class RunFile(Section):
     benchmark: BenchmarkSection
     images: ImagesSection = Field(validation_alias=AliasChoices("images", "pictures"), serialization_alias="pictures")
     """The pool of images that the teacher writes about. Formerly `pictures:`, which goes on being read."""
-    teacher: TeacherSection = TeacherSection()
+    teacher: AnyTeacher = AnnotationsSection()
+    """The model that writes questions and answers; its keys depend on its `kind`."""
     analysis: AnalysisSection = AnalysisSection()
     generation: GenerationSection
     training: TrainingSection = TrainingSection()
@@ -201,7 +204,7 @@ def _set(content: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 def _explain(error: ValidationError) -> str:
-    lines = (f"{'.'.join(str(part) for part in item['loc'])}: {item['msg'].lower()}" for item in error.errors())
+    lines = (f"{place_of(item['loc'])}: {item['msg'].lower()}" for item in error.errors())
     return "; ".join(lines)
 
 

@@ -8,9 +8,10 @@ from dataengine.core.ports import TeacherReply, TeacherRequest
 
 
 class FakeTeacher:
-    """Writes what `says` returns for a request; `requests` is everything that it was asked."""
+    """Writes what `says` returns for a request (a whole reply where it is to be a refusal); `requests` is everything
+    that it was asked."""
 
-    def __init__(self, says: Callable[[TeacherRequest], str], model: str = "fake") -> None:
+    def __init__(self, says: Callable[[TeacherRequest], str | TeacherReply], model: str = "fake") -> None:
         self._says = says
         self._model = model
         self.requests: list[TeacherRequest] = []
@@ -19,6 +20,8 @@ class FakeTeacher:
         """See `Teacher.write`. Tokens are words."""
         self.requests.append(request)
         text = self._says(request)
+        if isinstance(text, TeacherReply):
+            return text
         prompt = f"{request.system} {request.user}"
         return TeacherReply(text, len(prompt.split()), len(text.split()), self._model)
 

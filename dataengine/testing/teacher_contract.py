@@ -39,6 +39,7 @@ class TeacherContract:
         assert reply.prompt_tokens > 0
         assert reply.completion_tokens > 0
         assert reply.model
+        assert (reply.refused, reply.why) == ("", ""), "only what cannot be answered is a refusal"
 
     async def test_many_may_ask_at_once(self, teacher: Teacher) -> None:
         """Requests in flight do not get into each other's way."""

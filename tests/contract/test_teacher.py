@@ -12,8 +12,9 @@ from openai.types.chat import ChatCompletion
 
 from dataengine.core.errors import ConfigurationError, Rejected, Retryable
 from dataengine.core.ports import Teacher
-from dataengine.runtime.runfile import TeacherSection
-from dataengine.teachers.openai_compatible import OpenAITeacher, translated
+from dataengine.teachers.chat_errors import Told, translated
+from dataengine.teachers.openai_compatible import OpenAITeacher
+from dataengine.teachers.openai_section import OpenAISection
 from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from dataengine.testing.fake_teacher import FakeTeacher
 from dataengine.testing.images import plain_image
@@ -29,7 +30,8 @@ async def server() -> AsyncIterator[TeacherServer]:
 
 @pytest.fixture
 def http_teacher(server: TeacherServer) -> OpenAITeacher:
-    return OpenAITeacher("some-model", KEY, server.url)
+    # what the worker is told at once; how a teacher waits for its turn: test_rate_limits.py
+    return OpenAITeacher("some-model", KEY, server.url, patience=0.0)
 
 
 class TestFakeTeacher(TeacherContract):
@@ -82,7 +84,7 @@ async def test_429_says_how_long_to_wait(server: TeacherServer, http_teacher: Op
     assert len(server.asked) == 1, "trying again is the worker's business"
 
 
-@pytest.mark.parametrize("waits", ["Wed, 21 Oct 2065 07:28:00 GMT", "soon", "-3", "nan"])
+@pytest.mark.parametrize("waits", ["Wed, 21 Oct 2015 07:28:00 GMT", "soon", "-3", "nan"])
 async def test_a_wait_that_is_no_number_leaves_it_to_the_worker(
     server: TeacherServer, http_teacher: OpenAITeacher, waits: str
 ) -> None:
@@ -174,7 +176,9 @@ async def test_a_reply_without_text_is_an_empty_text(
     assert (reply.text, reply.prompt_tokens) == ("", 31)
 
 
-@pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "many"}, 5])
+@pytest.mark.parametrize(
+    "usage", [None, {}, {"prompt_tokens": "many"}, 5, {"prompt_tokens": -7, "completion_tokens": True}]
+)
 async def test_a_server_that_does_not_count_costs_nothing(
     server: TeacherServer, http_teacher: OpenAITeacher, usage: Any
 ) -> None:
@@ -198,7 +202,7 @@ async def test_a_server_that_is_not_there_may_come(server: TeacherServer) -> Non
 
 
 def test_the_key_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    section = TeacherSection(kind="openai", model="m", api_key_env="MY_API_KEY")
+    section = OpenAISection(kind="openai", model="m", api_key_env="MY_API_KEY")
     monkeypatch.delenv("MY_API_KEY", raising=False)
     with pytest.raises(ConfigurationError, match="MY_API_KEY is not set"):
         OpenAITeacher.from_section(section)
@@ -211,7 +215,7 @@ async def test_a_key_read_from_a_file_with_its_newline_works(
     server: TeacherServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MY_API_KEY", f"{KEY}\n")
-    section = TeacherSection(kind="openai", model="m", api_key_env="MY_API_KEY", base_url=server.url)
+    section = OpenAISection(kind="openai", model="m", api_key_env="MY_API_KEY", base_url=server.url)
     assert (await OpenAITeacher.from_section(section).write(WRITE)).text == "a reply"
 
 
@@ -222,7 +226,7 @@ def test_a_section_that_cannot_work_is_refused(
     keys: dict[str, str], where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    section = TeacherSection.model_validate({"kind": "openai", "model": "m", **keys})
+    section = OpenAISection.model_validate({"kind": "openai", "model": "m", **keys})
     with pytest.raises(ConfigurationError) as raised:
         OpenAITeacher.from_section(section)
     assert raised.value.where == where
@@ -251,6 +255,6 @@ async def test_no_exception_of_the_sdk_gets_through(server: TeacherServer) -> No
     assert isinstance(like, openai.APIStatusError)
     errors = set(sdk_errors())
     assert {openai.RateLimitError, openai.APITimeoutError, openai.APIResponseValidationError} < errors
-    fates = {error: type(translated(raised_by_sdk(error, like), "there")) for error in errors}
+    fates = {error: type(translated(raised_by_sdk(error, like), Told("", "there"))) for error in errors}
     assert set(fates.values()) == {Retryable, Rejected}
     assert fates[openai.APITimeoutError] is fates[openai.APIConnectionError] is Retryable

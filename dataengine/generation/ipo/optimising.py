@@ -106,10 +106,9 @@ class Optimiser:
             case.qtype, case.bad_cases, case.annotations, self.section, case.seed, case.image
         )
         reply = await self.teacher.write(request)
-        draft = read_reply(reply.text)
+        draft = read_reply(reply)
         if isinstance(draft, Unusable):
-            kind = "skipped" if draft.skipped else "malformed"
-            return Failure(reply.text[:200], kind, draft.reason)
+            return Failure(reply.text[:200], draft.name, draft.reason)
         return await self._judge(prompt, case, draft)
 
     async def _judge(self, prompt: Prompt, case: ProbeCase, draft: Draft) -> Verdict:

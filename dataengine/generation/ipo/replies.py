@@ -3,7 +3,6 @@ what was asked for is no proposal and no verdict."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +12,12 @@ from string import Template
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.ports import TeacherRequest
 from dataengine.generation.ipo.versions import Failure, Verdict, Version
-from dataengine.generation.parsing import Draft
+from dataengine.generation.parsing import Draft, find_object, without_thoughts
 from dataengine.generation.prompt_files import prompt_of
-from dataengine.generation.prompting import lettered
-from dataengine.runtime.runfile import TeacherSection
+from dataengine.teachers.request_lines import lettered
+from dataengine.teachers.section import TeacherSection
 
-_PROMPT = re.compile(r"<prompt>\s*\n(.*?)\n?</prompt>", re.DOTALL)
-_WHY = re.compile(r"^Why:\s*(.+)$", re.MULTILINE)
+_WHY = re.compile(r"^Why:[ \t]*(.+)$", re.MULTILINE)
 _SYSTEM, _USER = "=== system ===\n", "=== user ===\n"
 _SHOWN_FAILURES = 12
 _LONGEST_REPLY = 4000
@@ -70,7 +68,7 @@ def ask_for_verdict(
 
 def read_proposal(text: str, form: str) -> Proposal | str:
     """The prompt that a reply proposes, or what is wrong with it."""
-    found = _PROMPT.findall(text)
+    found = [piece.partition("</prompt>")[0] for piece in text.split("<prompt>")[1:] if "</prompt>" in piece]
     if len(found) != 1:
         return f"the reply holds {len(found)} prompts between <prompt> and </prompt> instead of one"
     proposed = found[0].strip() + "\n"
@@ -84,11 +82,7 @@ def read_proposal(text: str, form: str) -> Proposal | str:
 
 def read_verdict(text: str, draft: Draft) -> Verdict:
     """The verdict in a reply; None where it holds none."""
-    stripped = re.sub(r"^```(?:json)?\s*\n(.*)\n\s*```$", r"\1", text.strip(), flags=re.DOTALL)
-    try:
-        record = json.loads(stripped)
-    except ValueError:
-        return None
+    record = find_object(without_thoughts(text), ("verdict",))
     match record:
         case {"verdict": "good"}:
             return True

@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 from dataengine.teachers.scripted.lexicon import COLORS, NUMBERS, PERSONS, SIGNS, WEATHERS, is_plural, singular
 
-Box = tuple[float, float, float, float]
-"""x1, y1, x2, y2 as shares of width and height, origin top left."""
-
 
 @dataclass(frozen=True, slots=True)
 class Phrase:

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataengine.core.errors import Rejected
 from dataengine.core.identity import derived_seed
 from dataengine.core.ports import TeacherReply, TeacherRequest
+from dataengine.teachers.request_lines import VERIFY, WRITE, read_request, read_sorting
 from dataengine.teachers.scripted.erring import err_in_letter, err_in_reply
 from dataengine.teachers.scripted.registry import recognise
-from dataengine.teachers.scripted.requests import VERIFY, WRITE, read_request, read_sorting
 from dataengine.teachers.scripted.view import understand
 from dataengine.teachers.scripted.writing import answer, write
 

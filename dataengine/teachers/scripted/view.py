@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dataengine.teachers.request_lines import Box
 from dataengine.teachers.scripted.lexicon import CELLS, GENERIC, PERSONS, PLACES, SHAPES, singular, sort_of
-from dataengine.teachers.scripted.phrases import Box, read_phrase
+from dataengine.teachers.scripted.phrases import read_phrase
 
 _WHOLE = 0.9
 _SAME = 0.5

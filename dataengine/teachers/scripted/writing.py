@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dataengine.core.samples import LETTERS
+from dataengine.teachers.request_lines import Asked, Told
 from dataengine.teachers.scripted.lexicon import singular, sort_of
 from dataengine.teachers.scripted.pattern import Filling, Pattern, Slots, asked_alike, plain, shaped, slots_of
 from dataengine.teachers.scripted.registry import fitting, recognise
-from dataengine.teachers.scripted.requests import Asked, Told
 from dataengine.teachers.scripted.view import View
 
 _NOUN_SLOTS = ("thing", "things", "other")

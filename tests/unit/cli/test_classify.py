@@ -43,12 +43,12 @@ def questions(folder: Path, count: int) -> Path:
 
 
 def teacher_file(folder: Path, url: str, **changes: Any) -> Path:
-    teacher = {"kind": "openai", "model": "some-model", "base_url": url, "api_key_env": "SORTER_KEY", **changes}
+    teacher = {"kind": "openai", "model": "some-model", "base_url": url, "api_key_env": "SORTER_API_KEY", **changes}
     return made.put(folder / "teacher.yaml", json.dumps({"teacher": teacher}))
 
 
 async def dataengine(*arguments: str | Path) -> Result:
-    environment = {"COLUMNS": "120", "SORTER_KEY": KEY}
+    environment = {"COLUMNS": "120", "SORTER_API_KEY": KEY}
     return await asyncio.to_thread(CliRunner().invoke, app, [str(a) for a in arguments], env=environment)
 
 

@@ -8,6 +8,7 @@ from dataengine.cli.run_file_guide import EXAMPLE, guide
 from dataengine.generation.filters.registry import FILTERS
 from dataengine.runtime.generation_sections import Section
 from dataengine.runtime.runfile import read_run_file
+from dataengine.teachers.registry import KINDS
 from dataengine.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[3]
@@ -21,7 +22,7 @@ def test_the_guide_in_the_repository_is_the_one_that_the_code_writes() -> None:
 def test_every_key_of_every_section_has_a_row_with_its_meaning() -> None:
     rows = [line for line in guide().splitlines() if line.startswith("| `")]
     sections = [kind for kind in Section.__subclasses__() if kind.__module__.startswith("dataengine.runtime.")]
-    kinds: list[type[BaseModel]] = [Recipe, *sections]
+    kinds: list[type[BaseModel]] = [Recipe, *sections, *KINDS.values()]
     for kind in kinds:
         for name in kind.model_fields:
             row = next(row for row in rows if row.startswith(f"| `{name}` |"))
@@ -32,7 +33,8 @@ def test_every_key_of_every_section_has_a_row_with_its_meaning() -> None:
 def test_types_bounds_and_defaults_are_told() -> None:
     text = guide()
     assert "| `alpha` | number, > 0, < 1 | `0.05` |" in text
-    assert "| `kind` | `annotations`, `openai` | `annotations` |" in text
+    assert "| `kind` | `annotations` | `annotations` |" in text
+    assert "| `kind` | `openai` | `openai` |" in text
     assert "| `budget` | whole number, ≥ 1 | **required** |" in text
     assert "| `guard` | list or `all` | `all` |" in text
 

@@ -110,7 +110,7 @@ REFUSED = {
         draft(options=["red"]),
         draft(answer=" "),
         draft(options=["red", "", "x", "y"]),
-        draft(extra="key"),
+        draft(answer=None),
     ],
     "skipped": ["Skip: there is nothing to count."],
     "no-single-right-option": [draft(options=["red", "Red.", "b", "c"]), draft(short_answer="blue")],

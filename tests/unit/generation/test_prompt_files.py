@@ -7,7 +7,7 @@ import pytest
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.generation.prompt_files import file_text, load_prompt, prompt_of, text_of
-from dataengine.runtime.runfile import TeacherSection
+from dataengine.teachers.scripted.section import AnnotationsSection
 
 KNOWN = Annotations(PoolImage("7", "vg/VG_100K/7.jpg", 200, 100), (Region("a ball", (20, 10, 70, 33)),))
 KEYS = '{"question": "", "answer": "", "short_answer": "", "options": [], "choice_answer": ""}'
@@ -19,7 +19,7 @@ def test_a_file_of_one_s_own_is_a_prompt_with_a_digest_of_its_own(tmp_path: Path
     file.write_text(GOOD)
     prompt = load_prompt(str(file))
     assert (prompt.form, prompt.system) == ("gen-2", "Be kind.\n")
-    assert "[0.10, 0.10, 0.35, 0.33]: a ball" in prompt.write("t", [], KNOWN, TeacherSection(), 0).user
+    assert "[0.10, 0.10, 0.35, 0.33]: a ball" in prompt.write("t", [], KNOWN, AnnotationsSection(), 0).user
     file.write_text(GOOD.replace("kind", "brief"))
     assert load_prompt(str(file)).digest != prompt.digest
 
@@ -38,8 +38,8 @@ def test_the_vision_prompt_shows_the_image_and_tells_nothing_of_it() -> None:
     prompt = load_prompt("vision")
     assert prompt.shows_image
     for request in (
-        prompt.write("Text Understanding", [], KNOWN, TeacherSection(), 1, b"pixels"),
-        prompt.verify("What?", ["a", "b"], KNOWN, TeacherSection(), 1, b"pixels"),
+        prompt.write("Text Understanding", [], KNOWN, AnnotationsSection(), 1, b"pixels"),
+        prompt.verify("What?", ["a", "b"], KNOWN, AnnotationsSection(), 1, b"pixels"),
     ):
         assert request.image == b"pixels"
         assert "a ball" not in request.user
@@ -47,7 +47,7 @@ def test_the_vision_prompt_shows_the_image_and_tells_nothing_of_it() -> None:
 
 
 def test_prompts_for_text_send_no_image_even_where_there_is_one() -> None:
-    assert load_prompt("gen-2").write("t", [], KNOWN, TeacherSection(), 1, b"pixels").image is None
+    assert load_prompt("gen-2").write("t", [], KNOWN, AnnotationsSection(), 1, b"pixels").image is None
 
 
 @pytest.mark.parametrize(

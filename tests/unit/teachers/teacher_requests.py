@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataengine.core.images import Annotations, PoolImage, Region
 from dataengine.generation.parsing import Draft, Unusable, read_letter, read_reply
 from dataengine.generation.prompt_files import load_prompt
-from dataengine.runtime.runfile import TeacherSection
+from dataengine.teachers.scripted.section import AnnotationsSection
 from dataengine.teachers.scripted.teacher import AnnotationTeacher
 from dataengine.wire.documents import BadCase
 
@@ -33,7 +33,7 @@ async def ask(
     known: Annotations, qtype: str, *cases: BadCase, seed: int = 0, error_rate: float = 0.0, prompt: str = "gen-2"
 ) -> Draft | Unusable:
     """What the teacher writes, as the generator reads it."""
-    request = load_prompt(prompt).write(qtype, cases, known, TeacherSection(), seed)
+    request = load_prompt(prompt).write(qtype, cases, known, AnnotationsSection(), seed)
     return read_reply((await AnnotationTeacher(error_rate).write(request)).text)
 
 
@@ -46,5 +46,5 @@ async def asked(known: Annotations, qtype: str, *cases: BadCase, seed: int = 0) 
 
 async def verified(known: Annotations, question: str, *options: str, error_rate: float = 0.0, seed: int = 0) -> str:
     """The letter that the teacher names when asked a second time."""
-    request = load_prompt("gen-2").verify(question, options, known, TeacherSection(), seed)
+    request = load_prompt("gen-2").verify(question, options, known, AnnotationsSection(), seed)
     return read_letter((await AnnotationTeacher(error_rate).write(request)).text)

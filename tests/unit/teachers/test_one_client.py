@@ -11,8 +11,8 @@ import pytest
 
 from dataengine.core.ports import Teacher, TeacherReply
 from dataengine.hosting.teachers import OpenTeachers
-from dataengine.runtime.runfile import TeacherSection
-from dataengine.teachers.openai_compatible import OpenAITeacher
+from dataengine.teachers.openai_section import OpenAISection
+from dataengine.teachers.section import TeacherSection
 from dataengine.testing.fake_teacher import FakeTeacher
 from dataengine.testing.teacher_contract import WRITE
 from tests.teacher_server import KEY, TeacherServer, serving
@@ -20,8 +20,8 @@ from tests.teacher_server import KEY, TeacherServer, serving
 PARTS, AT_ONCE, PER_PART = 24, 4, 6
 
 
-def section_at(url: str, **changes: object) -> TeacherSection:
-    return TeacherSection.model_validate({"kind": "openai", "model": "m", "base_url": url, **changes})
+def section_at(url: str, **changes: object) -> OpenAISection:
+    return OpenAISection.model_validate({"kind": "openai", "model": "m", "base_url": url, **changes})
 
 
 async def parts(teacher_of: Callable[[], Teacher]) -> list[TeacherReply]:
@@ -42,7 +42,7 @@ async def parts(teacher_of: Callable[[], Teacher]) -> list[TeacherReply]:
 async def test_many_parts_share_a_client_and_buy_each_reply_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     async with serving(TeacherServer(delay=0.01)) as server:
-        teachers = OpenTeachers(OpenAITeacher.from_section)
+        teachers = OpenTeachers()
         try:
             replies = await parts(lambda: teachers(section_at(server.url)))
         finally:

@@ -13,7 +13,7 @@ from dataengine.generation.ipo.keeping import KeptTeacher, write_outcome, write_
 from dataengine.generation.ipo.optimising import Optimiser, ProbeCase
 from dataengine.generation.ipo.versions import Failure, Refused, StopRule, Version, adopted, best_of
 from dataengine.generation.prompt_files import load_prompt, text_of
-from dataengine.runtime.runfile import TeacherSection
+from dataengine.teachers.scripted.section import AnnotationsSection
 from dataengine.testing.fake_teacher import FakeTeacher
 from tests.unit.generation.harness import Pool, draft
 
@@ -66,7 +66,7 @@ def _inside(user: str) -> str:
 
 def optimiser(script: Callable[[TeacherRequest], str], rule: StopRule | None = None) -> Optimiser:
     teacher = FakeTeacher(script)
-    return Optimiser(teacher, TeacherSection(concurrency=4), "gen-2", probe(), rule or StopRule(), seed=1)
+    return Optimiser(teacher, AnnotationsSection(concurrency=4), "gen-2", probe(), rule or StopRule(), seed=1)
 
 
 async def test_each_version_fails_less_until_nothing_fails_and_the_best_is_adopted() -> None:
@@ -200,7 +200,7 @@ async def test_an_outage_passes_through_and_what_was_answered_is_not_asked_again
 
     def search() -> Optimiser:
         kept = KeptTeacher(FakeTeacher(says), tmp_path / "replies.jsonl")
-        return Optimiser(kept, TeacherSection(concurrency=1), "gen-2", probe(), StopRule(), seed=1)
+        return Optimiser(kept, AnnotationsSection(concurrency=1), "gen-2", probe(), StopRule(), seed=1)
 
     with pytest.raises(Retryable):
         await search().search(TEXT)

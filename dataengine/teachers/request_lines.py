@@ -1,15 +1,23 @@
-"""Reading a prompt: which request it is, and what it tells. The lines below are all that the embedded teacher and the
-prompt files share; a language model reads the same text."""
+"""The lines by which a request says what it asks and tells, written and read in one place.
+
+Prompts write these lines for a language model and for the scripted teacher alike; the scripted teacher reads nothing
+else of a text. What is written here is read back by `read_request` and `read_sorting`: a form that
+changes, changes for both.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dataengine.core.samples import LETTERS
-from dataengine.teachers.scripted.phrases import Box
+
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 as shares of width and height, origin top left."""
 
 WRITE, VERIFY = "write one question", "answer one question"
+"""The two tasks that a prompt's `Task:` line may name."""
 
 _TASK = re.compile(r"^Task: (.+)$", re.MULTILINE)
 _TYPE = re.compile(r"^Question type: (.+)$", re.MULTILINE)
@@ -41,6 +49,47 @@ class Told:
     question_type: str
     questions: tuple[Asked, ...]
     regions: tuple[tuple[str, Box], ...]
+
+
+def question_lines(question: str, options: Sequence[str] = (), answer: str = "") -> str:
+    """A question with its options, one a line, and its answer where it is given away."""
+    lines = [f"Question: {_one_line(question)}"]
+    lines += [lettered(options)] if options else []
+    lines += [f"Answer: {answer}"] if answer else []
+    return "\n".join(lines)
+
+
+def lettered(options: Sequence[str]) -> str:
+    """`A. red`, one option a line."""
+    return "\n".join(f"{letter}. {option}" for letter, option in zip(LETTERS, options, strict=False))
+
+
+def region_line(phrase: str, box: Box, decimals: int) -> str:
+    """`[x1, y1, x2, y2]: phrase`."""
+    return f"{_coordinates(box, decimals)}: {_one_line(phrase)}"
+
+
+def object_line(name: str, box: Box, decimals: int) -> str:
+    """`name: [x1, y1, x2, y2]`."""
+    return f"{_one_line(name)}: {_coordinates(box, decimals)}"
+
+
+def listed_types(types: Mapping[str, str]) -> str:
+    """`(1) name: meaning`, one type a line."""
+    return "\n".join(f"({i}) {name}: {meaning}" for i, (name, meaning) in enumerate(types.items(), 1))
+
+
+def numbered_questions(questions: Iterable[str]) -> str:
+    """`1. question`, one a line."""
+    return "\n".join(f"{i}. {_one_line(question)}" for i, question in enumerate(questions, 1))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _coordinates(box: Box, decimals: int) -> str:
+    return "[" + ", ".join(f"{min(1.0, max(0.0, share)):.{decimals}f}" for share in box) + "]"
 
 
 def read_request(user: str) -> Told:

@@ -96,6 +96,9 @@ class Engine:
         losses = self._in_batches(ranked, lambda r: len(r.ask.choices), lambda batch: self.answering.rank(model, batch))
         answers: list[tuple[int, Answer | NoAnswer]] = []
         for place, r, row in losses:
+            if isinstance(row, NoAnswer):
+                answers.append((place, row))
+                continue
             text = r.ask.choices[row.index(min(row))]
             answers.append((place, Answer(r.ask.question_id, text, digest, tuple(row))))
         return answers
@@ -112,27 +115,40 @@ class Engine:
                 return self.answering.generate(model, batch, most)
 
             for place, r, text in self._in_batches(asked, lambda r: r.ask.max_tokens, said):
-                answers.append((place, Answer(r.ask.question_id, text, digest)))
+                answer = text if isinstance(text, NoAnswer) else Answer(r.ask.question_id, text, digest)
+                answers.append((place, answer))
         return answers
 
     def _in_batches(
         self, ready: list[tuple[int, Ready]], alike: Callable[[Ready], int], run: Callable[[Sequence[Ready]], list[_T]]
-    ) -> list[tuple[int, Ready, _T]]:
-        """What ``run`` makes of each, neighbours in length together; within a batch ``alike`` is equal."""
+    ) -> list[tuple[int, Ready, _T | NoAnswer]]:
+        """What ``run`` makes of each, neighbours in length together; within a batch ``alike`` is equal.
+
+        Where the model refuses a batch's inputs, its questions are asked one by one, and the refused ones are no
+        answer.
+        """
         waiting = sorted(ready, key=lambda entry: (alike(entry[1]), entry[1].length))
-        done: list[tuple[int, Ready, _T]] = []
+        done: list[tuple[int, Ready, _T | NoAnswer]] = []
+        alone = 0
         while waiting:
             same = next((i for i, (_, r) in enumerate(waiting) if alike(r) != alike(waiting[0][1])), len(waiting))
-            batch = waiting[: min(same, self.batch)]
+            batch = waiting[: 1 if alone else min(same, self.batch)]
             try:
-                made = run([r for _, r in batch])
+                made: Sequence[_T | NoAnswer] = run([r for _, r in batch])
             except torch.OutOfMemoryError:
                 if len(batch) == 1:
                     raise
                 self._halve(len(batch))
                 continue
+            except ValueError as error:
+                if len(batch) > 1:
+                    alone = len(batch)
+                    continue
+                why = str(error).split("\n", 1)[0]
+                made = [NoAnswer(batch[0][1].ask.question_id, f"the model refuses the inputs: {why}")]
             done += [(place, r, one) for (place, r), one in zip(batch, made, strict=True)]
             waiting = waiting[len(batch) :]
+            alone = max(0, alone - 1)
         return done
 
     def _halve(self, tried: int) -> None:

@@ -22,6 +22,7 @@ from dataengine.student.encoding import IGNORED, encode, padded
 from dataengine.student.family import embed
 from dataengine.student.model_inputs import LABELS, ModelInputs
 from dataengine.student.tiny_llava import TinyLlava
+from dataengine.student.weights import META
 from dataengine.testing.tiny_models import KINDS, add_processor, build_tiny
 from tests.unit import micro_student
 
@@ -144,6 +145,14 @@ def test_saved_and_loaded_it_says_the_same(tiny: Tiny, tmp_path: Path) -> None:
     family = AutoFamily().fitted(tmp_path)
     again = Tiny(tiny.kind, tmp_path, family, family.load_model(tmp_path))
     assert torch.equal(logits(again, again.rows()), logits(tiny, tiny.rows()))
+
+
+def test_weights_are_checked_by_their_headers_alone(tiny: Tiny) -> None:
+    headers = tiny.family.load_model(tiny.folder, META)
+    assert {name: p.shape for name, p in headers.named_parameters()} == {
+        name: p.shape for name, p in tiny.model.named_parameters()
+    }
+    assert all(parameter.is_meta for parameter in headers.parameters())
 
 
 def test_an_adapter_on_what_inspection_finds_learns_and_merges(tiny: Tiny, tmp_path: Path) -> None:

@@ -169,6 +169,16 @@ def test_out_of_memory_halves_the_batch_and_nothing_is_lost(base: Path) -> None:
     assert engine.batch == 2
 
 
+def test_a_question_that_the_model_refuses_costs_that_question(base: Path) -> None:
+    engine = Engine(AutoFamily(), base)
+    engine.answering = Refusing(engine.answering, "3")
+    many = [AskStudent(str(i), RED, QUESTION, AnswerMode.LIKELIHOOD, ("red", "blue")) for i in range(5)]
+    answers = engine.answer(many)
+    assert [type(answer) for answer in answers] == [Answer, Answer, Answer, NoAnswer, Answer]
+    refused = answers[3]
+    assert isinstance(refused, NoAnswer) and "do not match" in refused.reason
+
+
 class FullAbove:
     """A device that has memory for so many questions."""
 
@@ -185,3 +195,16 @@ class FullAbove:
 
     def generate(self, model: PreTrainedModel, batch: Sequence[Ready], max_tokens: int) -> list[str]:
         return self._inner.generate(model, batch, max_tokens)
+
+
+class Refusing(FullAbove):
+    """A model that finds one question's image tokens and features different in number."""
+
+    def __init__(self, inner: Answering, refused: str) -> None:
+        super().__init__(inner, 10**6)
+        self._refused = refused
+
+    def rank(self, model: PreTrainedModel, batch: Sequence[Ready]) -> list[list[float]]:
+        if any(ready.ask.question_id == self._refused for ready in batch):
+            raise ValueError("image features and image tokens do not match")
+        return self._inner.rank(model, batch)

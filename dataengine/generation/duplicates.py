@@ -74,8 +74,9 @@ class QuestionsByImage:
         prepared += map(encode, texts[len(prepared) :])
         mine = encode(question)
         if len(prepared) <= _FEW:
-            scores = [Indel.normalized_similarity(mine, other) for other in prepared]
+            near = [n for n, other in enumerate(prepared) if Indel.normalized_similarity(mine, other) > limit]
         else:
-            scores = cdist([mine], prepared, scorer=Indel.normalized_similarity, dtype=np.float64)[0].tolist()
-        found = (text for text, score in zip(texts, scores, strict=True) if score > limit)
-        return next((text for text in found if alike(text, question) > limit), None)
+            scorer = Indel.normalized_similarity
+            scores = cdist([mine], prepared, scorer=scorer, score_cutoff=limit, dtype=np.float64)[0]
+            near = np.flatnonzero(scores > limit).tolist()
+        return next((texts[n] for n in near if alike(texts[n], question) > limit), None)

@@ -23,6 +23,7 @@ from dataengine.generation.request_slots import RequestSlots
 from dataengine.generation.round_facts import Once, RoundFacts, RoundReader, SourceOf
 from dataengine.generation.round_plan import plan_round
 from dataengine.generation.settings import GeneratorSettings
+from dataengine.generation.templates import thinned
 from dataengine.runtime.runfile import RunFile, TeacherSection
 from dataengine.runtime.worker import Handler
 from dataengine.wire.documents import DatasetDoc, PartDoc, PlanDoc
@@ -196,14 +197,17 @@ class Generator:
         run = RunFile.load(self._store, event.config)
         former = self._rounds.former.before(event.run, event.round)
         documents, per_part, refusals = read_parts(self._store, parts)
-        samples, twins = merged(per_part, former.asked, run.generation.duplicate_similarity)
+        limit = run.generation.duplicate_similarity
+        unlike, twins = merged(per_part, former.asked, limit)
+        samples, beyond = thinned(unlike, limit, run.generation.template_share, sum(plan.budget.values()))
+        refusals += [*twins, *beyond]
         if not samples:
             raise Rejected(
-                f"not one sample was accepted: {first_reasons([*refusals, *twins])}",
+                f"not one sample was accepted: {first_reasons(refusals)}",
                 where=keys.round(event.round, "generation"),
                 todo="Read the refusals there; a filter or the teacher refuses everything",
             )
-        document = self._dataset(event, keys, plan, documents, samples, [*refusals, *twins], former.datasets)
+        document = self._dataset(event, keys, plan, documents, samples, refusals, former.datasets)
         return self._store.claim(key, document.encode())
 
     def _dataset(

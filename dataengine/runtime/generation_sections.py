@@ -83,6 +83,10 @@ class GenerationSection(Section):
     duplicate_similarity: Share = 0.9
     """Samples about one image whose questions are more alike than this are one."""
 
+    template_share: Share = 0.05
+    """Of a round's samples, at most this share (100 in any case) may ask nearly the same question of different
+    images; those beyond are refused as `template`."""
+
     def budget_in(self, number: int) -> int:
         """Accepted samples wanted in round `number` (from 1)."""
         return self.budgets[number - 1] if number <= len(self.budgets) else self.budget

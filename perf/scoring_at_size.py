@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from dataengine.evaluation.benchmarks.registry import find_benchmark
-from dataengine.evaluation.offline.predictions import judged, read_predictions
+from dataengine.evaluation.offline.predictions import read_predictions, score_predictions
 from dataengine.evaluation.offline.scorecard import scorecard
 from perf.official_size_files import make_gqa, make_mmbench, make_seed_bench, make_vqa
 from perf.plain_vqa_accuracy import plain_accuracy
@@ -43,13 +43,13 @@ def measure_scoring(name: str, folder: Path) -> dict[str, Any]:
     times.append(time.perf_counter())
     predictions = read_predictions(folder / "predictions.jsonl", benchmark, dataset, variant)
     times.append(time.perf_counter())
-    judgements = judged(benchmark, dataset, predictions, variant)
+    scored_questions = score_predictions(benchmark, dataset, predictions, variant)
     times.append(time.perf_counter())
-    card = scorecard(benchmark, judgements, variant)
+    card = scorecard(benchmark, scored_questions, variant)
     times.append(time.perf_counter())
     stages = [after - before for before, after in pairwise(times)]
-    accuracies = {judgement.question.question_id: judgement.reading.score for judgement in judgements}
-    return {"questions": len(judgements), "stages": stages, "score": card.score, "accuracies": accuracies}
+    accuracies = {scored.question.question_id: scored.answer.score for scored in scored_questions}
+    return {"questions": len(scored_questions), "stages": stages, "score": card.score, "accuracies": accuracies}
 
 
 def measure_plain_vqa(folder: Path) -> dict[str, Any]:

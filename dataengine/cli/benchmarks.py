@@ -16,12 +16,12 @@ from dataengine.cli.benchmark_tables import benchmarks_table, comparison_table, 
 from dataengine.cli.exits import FAILED
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.identity import digest_of, digest_of_file
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, typed_by
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, ScoredQuestion, typed_by
 from dataengine.evaluation.benchmarks.collector import paused_collector
 from dataengine.evaluation.benchmarks.registry import BENCHMARKS, find_benchmark
 from dataengine.evaluation.offline.comparison import compare as compared
 from dataengine.evaluation.offline.dataset_check import check_dataset
-from dataengine.evaluation.offline.predictions import Predictions, judged, read_predictions
+from dataengine.evaluation.offline.predictions import Predictions, read_predictions, score_predictions
 from dataengine.evaluation.offline.scorecard import Missing, scorecard
 
 NameArgument = Annotated[
@@ -96,11 +96,13 @@ def score(
         found.upload(dataset.questions, given.texts, upload)
         print(f"{upload} is for the test server; no score, because it holds no right answers", file=sys.stderr)
         return
-    judgements = _typed(judged(found, dataset, given, chosen), by)
-    _tell_missing(found, judgements, given, f"they count as {missing}" if missing == "wrong" else "they are left out")
+    scored_questions = _typed(score_predictions(found, dataset, given, chosen), by)
+    _tell_missing(
+        found, scored_questions, given, f"they count as {missing}" if missing == "wrong" else "they are left out"
+    )
     if details is not None:
-        _write_details(details, found, judgements, chosen, unanswered_are)
-    card = scorecard(found, judgements, chosen, unanswered_are)
+        _write_details(details, found, scored_questions, chosen, unanswered_are)
+    card = scorecard(found, scored_questions, chosen, unanswered_are)
     if as_json:
         document = card.as_json()
         document["extra"]["provenance"] = _provenance(found, dataset, given)
@@ -130,7 +132,7 @@ def compare(
     sides = []
     for path in predictions:
         given = _read_predictions(path, found, dataset, chosen)
-        sides.append(_typed(judged(found, dataset, given, chosen), by))
+        sides.append(_typed(score_predictions(found, dataset, given, chosen), by))
         _tell_missing(found, sides[-1], given, "they are left out of the comparison")
     comparison = compared(found, sides[0], sides[1], chosen)
     if as_json:
@@ -157,12 +159,12 @@ def _read_predictions(path: Path, benchmark: Benchmark, dataset: Dataset, varian
     return given
 
 
-def _typed(judgements: list[Judgement], by: str | None) -> list[Judgement]:
+def _typed(scored_questions: list[ScoredQuestion], by: str | None) -> list[ScoredQuestion]:
     if by is None:
-        return judgements
+        return scored_questions
     return [
-        Judgement(typed_by(judgement.question, by), judgement.prediction, judgement.reading, judgement.place)
-        for judgement in judgements
+        ScoredQuestion(typed_by(scored.question, by), scored.prediction, scored.answer, scored.place)
+        for scored in scored_questions
     ]
 
 
@@ -174,28 +176,28 @@ def _missing(word: str) -> Missing:
     raise ConfigurationError(f"--missing is {word!r}", todo="Say wrong or apart")
 
 
-def _tell_missing(benchmark: Benchmark, judgements: list[Judgement], given: Predictions, fate: str) -> None:
-    silent = [judgement.question.question_id for judgement in judgements if judgement.prediction is None]
+def _tell_missing(benchmark: Benchmark, scored_questions: list[ScoredQuestion], given: Predictions, fate: str) -> None:
+    silent = [scored.question.question_id for scored in scored_questions if scored.prediction is None]
     if silent:
         print(
-            f"note: {given.path}: {len(silent)} of {benchmark.title}'s {len(judgements)} questions have no prediction, "
-            f"the first is {silent[0]}; {fate}. Predict them, or choose with --missing wrong|apart",
+            f"note: {given.path}: {len(silent)} of {benchmark.title}'s {len(scored_questions)} questions have no "
+            f"prediction, the first is {silent[0]}; {fate}. Predict them, or choose with --missing wrong|apart",
             file=sys.stderr,
         )
 
 
 def _write_details(
-    path: Path, benchmark: Benchmark, judgements: list[Judgement], variant: str, missing: Missing
+    path: Path, benchmark: Benchmark, scored_questions: list[ScoredQuestion], variant: str, missing: Missing
 ) -> None:
     with path.open("wb") as file:
-        for judgement in judgements:
-            apart = judgement.prediction is None and missing == "apart"
+        for scored in scored_questions:
+            apart = scored.prediction is None and missing == "apart"
             line = {
-                "question_id": judgement.question.question_id,
-                "prediction": judgement.prediction,
-                "read_as": judgement.reading.read_as,
-                "gold": benchmark.gold_text(judgement.question, variant),
-                "score": None if apart else judgement.reading.score,
+                "question_id": scored.question.question_id,
+                "prediction": scored.prediction,
+                "read_as": scored.answer.extracted,
+                "gold": benchmark.gold_text(scored.question, variant),
+                "score": None if apart else scored.answer.score,
             }
             file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
 

@@ -17,7 +17,7 @@ from dataengine.data.image_sources import open_source
 from dataengine.data.ocr import KnownText
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import fingerprints
-from dataengine.evaluation.judging import judge_of
+from dataengine.evaluation.scorer import scorer_of
 from dataengine.evaluation.splits import Splits, read_splits
 from dataengine.evaluation.uploads import read_uploads
 from dataengine.generation.filters.registry import find_filter
@@ -91,7 +91,7 @@ def _student(run: RunFile) -> str:
 
 def _benchmark(run: RunFile, counts: dict[str, int]) -> str:
     benchmark = find_benchmark(run.benchmark.name)
-    judge_of(benchmark, run.benchmark.mode, run.benchmark.variant)
+    scorer_of(benchmark, run.benchmark.mode, run.benchmark.variant)
     splits = read_splits(benchmark, run.benchmark, run.seed)
     uploads = read_uploads(run.benchmark, find_benchmark)
     for upload in uploads:
@@ -100,7 +100,9 @@ def _benchmark(run: RunFile, counts: dict[str, int]) -> str:
     counts["questions"] = len(splits.diagnose.questions) + len(splits.report.questions)
     types = Counter(question.question_type for question in splits.report.questions)
     parts = [benchmark.title, _sizes(splits), f"{len(types)} types", run.benchmark.mode.value]
-    parts += [f"no public answers, to upload: {upload.name} ({len(upload.asked.questions)})" for upload in uploads]
+    parts += [
+        f"no public answers, to upload: {upload.name} ({len(upload.question_set.questions)})" for upload in uploads
+    ]
     return ", ".join(parts)
 
 

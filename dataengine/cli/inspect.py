@@ -12,7 +12,7 @@ import typer
 
 from dataengine.cli.options import AnyRunArgument, HomeOption, JsonOption, result_console
 from dataengine.cli.reporting import write_report
-from dataengine.cli.run_lookup import Found, Live, find_run
+from dataengine.cli.run_lookup import Live, RunHandle, find_run
 from dataengine.cli.tables import history_table, run_table
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import Split
@@ -117,7 +117,7 @@ def _mixes(view: RunView) -> str:
     return told + "\n".join(lines)
 
 
-def _config(found: Found) -> RunFile:
+def _config(found: RunHandle) -> RunFile:
     config = found.view().config
     if config is None:
         raise ConfigurationError("the run has no configuration yet", where=found.run)

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dataengine.cli.options import HomeOption, JsonOption, result_console
-from dataengine.cli.run_lookup import Found, find_run, runs_of
+from dataengine.cli.run_lookup import RunHandle, find_run, runs_of
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import ConfigurationError
 from dataengine.report.lineage import NoSuchSample, SampleLineage, SeenBy, ShownCase, find_sample
@@ -91,7 +91,7 @@ def lineage_table(told: SampleLineage) -> RenderableType:
     return Group(title, Text(), table)
 
 
-def _told(sample: str, runs: Sequence[Found]) -> SampleLineage:
+def _told(sample: str, runs: Sequence[RunHandle]) -> SampleLineage:
     """The sample's lineage, from the first of several runs that has it."""
     if not runs:
         raise ConfigurationError("there are no runs here", todo="Say where they are with --home")

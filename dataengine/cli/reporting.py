@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from dataengine.cli.run_lookup import Found
+from dataengine.cli.run_lookup import RunHandle
 from dataengine.core.errors import ConfigurationError, DataEngineError
 from dataengine.core.ports import ImageSource, Store
 from dataengine.core.questions import Split
@@ -22,7 +22,7 @@ def write_report(store: Store, home: Path, run: RunFile) -> Path:
 
     Raises ConfigurationError if the folder cannot be written to.
     """
-    found = Found(home, run.run, store)
+    found = RunHandle(home, run.run, store)
     path = found.directory.folder / "report.html"
     page = report_page(store, found.view(), image_reader(run))
     try:

@@ -36,7 +36,7 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class RunHandle:
     """A run with the store that it lies in."""
 
     home: Path
@@ -57,7 +57,7 @@ class Found:
         return asyncio.run(_live(self.directory)) if on_servers() else Live((), {})
 
 
-def find_run(run: str | None, home: Path) -> Found:
+def find_run(run: str | None, home: Path) -> RunHandle:
     """By name under `home` or in the environment's store, or by the path of the run's folder; the only or newest one
     for None.
 
@@ -67,14 +67,14 @@ def find_run(run: str | None, home: Path) -> Found:
         return newest_run(home)
     store = store_of(home)
     if run and _is_name(run) and next(iter(store.keys(f"{RunKeys(run).root}/")), None) is not None:
-        return Found(home, run, store)
+        return RunHandle(home, run, store)
     folder = Path(run).resolve()
     if run and not on_servers() and folder.is_dir() and _is_name(folder.name) and folder.parent.name == "runs":
-        return Found(folder.parent.parent, folder.name, store_of(folder.parent.parent))
+        return RunHandle(folder.parent.parent, folder.name, store_of(folder.parent.parent))
     raise ConfigurationError("there is no such run", where=run or "''", todo=_known_runs(home, store))
 
 
-def newest_run(home: Path) -> Found:
+def newest_run(home: Path) -> RunHandle:
     """The run that was begun last, of those under `home` or in the environment's store; says on stderr which it is.
 
     Raises ConfigurationError if there is none.
@@ -87,7 +87,7 @@ def newest_run(home: Path) -> Found:
         raise ConfigurationError("which run?", where="RUN", todo=_known_runs(home, store))
     run = max(runs, key=lambda name: _begun(store, name))
     print(f"the run {run}" + (f", the newest of {len(runs)}" if len(runs) > 1 else ""), file=sys.stderr)
-    return Found(home, run, store)
+    return RunHandle(home, run, store)
 
 
 def _begun(store: Store, run: str) -> float:
@@ -96,10 +96,10 @@ def _begun(store: Store, run: str) -> float:
     return max((each.written for each in held), default=0.0)
 
 
-def runs_of(home: Path) -> list[Found]:
+def runs_of(home: Path) -> list[RunHandle]:
     """Every run under `home`, by name."""
     store = store_of(home)
-    return [Found(home, run, store) for run in list_runs(store)]
+    return [RunHandle(home, run, store) for run in list_runs(store)]
 
 
 def _is_name(run: str) -> bool:

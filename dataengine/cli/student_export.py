@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from dataengine.cli.options import HomeOption
-from dataengine.cli.run_lookup import Found, find_run
+from dataengine.cli.run_lookup import RunHandle, find_run
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.report.model_card import model_card
 from dataengine.report.views import RoundView, RunView
@@ -71,7 +71,7 @@ def _round_of(view: RunView, wanted: str) -> RoundView:
     return chosen
 
 
-def _written(found: Found, view: RunView, chosen: RoundView, out: Path, *, merged: bool) -> Path:
+def _written(found: RunHandle, view: RunView, chosen: RoundView, out: Path, *, merged: bool) -> Path:
     """The folder that is handed over, with its card."""
     checkpoint = chosen.checkpoint
     assert checkpoint is not None

@@ -20,7 +20,7 @@ from dataengine.core.statistics import (
     smallest_detectable_shift,
     t_p_value,
 )
-from dataengine.core.units import Unit, by_type, right_or_wrong
+from dataengine.core.units import ScoringUnit, by_type, right_or_wrong
 
 MCNEMAR = "exact McNemar"
 BOOTSTRAP = "paired bootstrap clustered by image"
@@ -63,7 +63,7 @@ class Comparison:
 NO_COMPARISON = Comparison(0, 0.0, 0.0, 0.0, Interval(0.0, 0.0), 1.0, MCNEMAR, 0, 0, 0.0, None, 1.0)
 """Nothing in common: nothing is claimed."""
 
-Pair = tuple[Unit, Unit]
+Pair = tuple[ScoringUnit, ScoringUnit]
 
 
 class Comparisons(NamedTuple):
@@ -73,14 +73,14 @@ class Comparisons(NamedTuple):
     by_type: dict[str, Comparison]
 
 
-def paired(before: Sequence[Unit], now: Sequence[Unit]) -> list[Pair]:
+def paired(before: Sequence[ScoringUnit], now: Sequence[ScoringUnit]) -> list[Pair]:
     """The units that both answered, in the order of `now`."""
     first = {unit.key: unit for unit in before if unit.answered}
     return [(first[unit.key], unit) for unit in now if unit.answered and unit.key in first]
 
 
 def compare_units(
-    before: Sequence[Unit], now: Sequence[Unit], *, summed: bool = False, confidence: float = 0.95
+    before: Sequence[ScoringUnit], now: Sequence[ScoringUnit], *, summed: bool = False, confidence: float = 0.95
 ) -> Comparisons:
     """`now` against `before` on the units that both answered: the whole, and every question type of `now` in its order.
 

@@ -15,7 +15,7 @@ from dataengine.core.comparison import MCNEMAR, Comparison
 from dataengine.core.statistics import binomial_upper_tail, holm
 
 
-class RestReason(StrEnum):
+class CompletionReason(StrEnum):
     """Why a run rests."""
 
     NO_WEAKNESS = "no weakness beyond noise"
@@ -72,7 +72,7 @@ class Decision:
     turn: bool
     reason: str
     weak: tuple[str, ...]
-    rest_reason: RestReason | None = None
+    rest_reason: CompletionReason | None = None
 
 
 def promote(
@@ -131,17 +131,19 @@ def decide(history: RunHistory, rules: Rules) -> Decision:
     bought = sum(outcome.bought for outcome in history.outcomes)
     idle = _idle_rounds(history.outcomes, rules.min_gain)
     if not weak:
-        return _rest(RestReason.NO_WEAKNESS, f"no type's error is significantly above {rules.tolerated:.0%}", weak)
+        return _rest(
+            CompletionReason.NO_WEAKNESS, f"no type's error is significantly above {rules.tolerated:.0%}", weak
+        )
     if last.round >= rules.rounds:
-        return _rest(RestReason.ROUNDS, f"{last.round} of {rules.rounds}", weak)
+        return _rest(CompletionReason.ROUNDS, f"{last.round} of {rules.rounds}", weak)
     if rules.budget is not None and bought >= rules.budget:
-        return _rest(RestReason.BUDGET, f"{bought} of {rules.budget} samples", weak)
+        return _rest(CompletionReason.BUDGET, f"{bought} of {rules.budget} samples", weak)
     if idle >= rules.patience:
-        return _rest(RestReason.SMALL_GAIN, f"{idle} rounds in a row without a better checkpoint", weak)
+        return _rest(CompletionReason.SMALL_GAIN, f"{idle} rounds in a row without a better checkpoint", weak)
     return Decision(True, f"weak beyond noise: {', '.join(weak)}", weak)
 
 
-def _rest(why: RestReason, detail: str, weak: tuple[str, ...]) -> Decision:
+def _rest(why: CompletionReason, detail: str, weak: tuple[str, ...]) -> Decision:
     return Decision(False, f"{why}: {detail}", weak, why)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from dataengine.core.resampling import ClusterDraws, percentile_interval
 from dataengine.core.statistics import Interval, wilson_interval
-from dataengine.core.units import Unit, by_type, right_or_wrong
+from dataengine.core.units import ScoringUnit, by_type, right_or_wrong
 
 _ALL = "\x00all"
 
@@ -30,7 +30,7 @@ class Estimates(NamedTuple):
     by_group: dict[str, Estimate]
 
 
-def mean_score(units: Sequence[Unit], *, summed: bool = False) -> float:
+def mean_score(units: Sequence[ScoringUnit], *, summed: bool = False) -> float:
     """The mean over units, or with `summed` the mean over question types of their means; 0 without units."""
     if not units:
         return 0.0
@@ -40,7 +40,7 @@ def mean_score(units: Sequence[Unit], *, summed: bool = False) -> float:
 
 
 def estimates(
-    units: Sequence[Unit], groups: Mapping[str, Sequence[int]], *, summed: bool = False, confidence: float = 0.95
+    units: Sequence[ScoringUnit], groups: Mapping[str, Sequence[int]], *, summed: bool = False, confidence: float = 0.95
 ) -> Estimates:
     """The score of all units, and of every group (positions of its units).
 
@@ -69,7 +69,7 @@ def estimates(
 
 
 def _bootstrapped(
-    units: Sequence[Unit],
+    units: Sequence[ScoringUnit],
     groups: Mapping[str, Sequence[int]],
     types: Mapping[str, Sequence[int]] | None,
     confidence: float,

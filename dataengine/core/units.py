@@ -11,7 +11,7 @@ RIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class ScoringUnit:
     """One thing that is scored, paired and resampled. `value` is its score, 0 to 1; 0 unless it was `answered`.
 
     `question_type` is the class the result is broken down by, `types` are its classes by field ("category": "ocr");
@@ -34,7 +34,7 @@ class Unit:
         return self.value if self.answered else None
 
 
-def by_type(units: Sequence[Unit]) -> dict[str, list[int]]:
+def by_type(units: Sequence[ScoringUnit]) -> dict[str, list[int]]:
     """Question type -> positions of its units, in the order in which the types appear."""
     found: dict[str, list[int]] = defaultdict(list)
     for i, unit in enumerate(units):

@@ -13,12 +13,12 @@ from dataengine.core.heldout import question_fingerprints
 from dataengine.core.identity import digest_of
 from dataengine.core.ports import Progress, Store, Student
 from dataengine.core.questions import Question, Split
-from dataengine.evaluation.asking import Interview
 from dataengine.evaluation.benchmarks.benchmark import Benchmark
-from dataengine.evaluation.judging import judge_of
+from dataengine.evaluation.inference_run import InferenceRun
+from dataengine.evaluation.scorer import scorer_of
 from dataengine.evaluation.scores import Rule, rule_of, split_scores, with_units
 from dataengine.evaluation.splits import (
-    Asked,
+    QuestionSet,
     Splits,
     check_disjoint,
     check_not_empty,
@@ -66,15 +66,15 @@ class Evaluator:
         run = await asyncio.to_thread(RunFile.load, self._store, event.config)
         checkpoint = await asyncio.to_thread(CheckpointDoc.load, self._store, event.checkpoint)
         benchmark, keys = self._benchmark_of(run.benchmark.name), RunKeys(event.run)
-        judge = judge_of(benchmark, run.benchmark.mode, run.benchmark.variant)
+        scorer = scorer_of(benchmark, run.benchmark.mode, run.benchmark.variant)
         splits, uploads, held_out = await asyncio.to_thread(self._prepare, benchmark, run, keys)
-        interview = Interview(
+        inference_run = InferenceRun(
             self._store, self._student, benchmark, self._progress, keys, event.round, event.checkpoint,
-            checkpoint.family, run.benchmark.mode, judge,
+            checkpoint.family, run.benchmark.mode, scorer,
         )  # fmt: skip
         rule = rule_of(benchmark, run.benchmark.variant)
-        diagnose, diagnose_scores = await _judged(interview, rule, splits.diagnose, Split.DIAGNOSE)
-        report, report_scores = await _judged(interview, rule, splits.report, Split.REPORT)
+        diagnose, diagnose_scores = await _scored(inference_run, rule, splits.diagnose, Split.DIAGNOSE)
+        report, report_scores = await _scored(inference_run, rule, splits.report, Split.REPORT)
         return EvaluationDoc(
             run=event.run,
             round=event.round,
@@ -88,7 +88,7 @@ class Evaluator:
             held_out=held_out,
             questions_digest=questions_digest(splits),
             prompt_digest=_prompt_digest(benchmark, splits, checkpoint.family, run.benchmark),
-            uploads=await answer_uploads(interview, uploads),
+            uploads=await answer_uploads(inference_run, uploads),
             seconds=monotonic() - started,
             code_version=code_version(),
         )
@@ -115,14 +115,14 @@ def fingerprints(splits: Splits, uploads: Sequence[UploadSplit] = ()) -> HeldOut
     check_not_empty(splits)
     steering = image_marks(splits.diagnose)
     known = [(splits.diagnose, steering)]
-    for name, asked in (("report", splits.report), *((upload.name, upload.asked) for upload in uploads)):
-        held = image_marks(asked)
+    for name, question_set in (("report", splits.report), *((upload.name, upload.question_set) for upload in uploads)):
+        held = image_marks(question_set)
         check_disjoint(steering, held, name)
-        known.append((asked, held))
+        known.append((question_set, held))
     marks = [mark for _, images in known for mark in images.values()]
     questions: set[str] = set()
-    for asked, images in known:
-        for question in asked.questions:
+    for question_set, images in known:
+        for question in question_set.questions:
             if question.image in images:
                 questions |= question_fingerprints(question.text, images[question.image].digest)
             elif not question.image:
@@ -134,11 +134,13 @@ def fingerprints(splits: Splits, uploads: Sequence[UploadSplit] = ()) -> HeldOut
     )
 
 
-async def _judged(interview: Interview, rule: Rule, asked: Asked, split: Split) -> tuple[list[Prediction], SplitScores]:
-    answered = await interview.ask(asked, split.value)
+async def _scored(
+    inference_run: InferenceRun, rule: Rule, question_set: QuestionSet, split: Split
+) -> tuple[list[Prediction], SplitScores]:
+    answered = await inference_run.ask(question_set, split.value)
     _some_answered(split.value, answered)
-    predictions = await asyncio.to_thread(with_units, rule, asked.questions, answered)
-    return predictions, await asyncio.to_thread(split_scores, rule, asked.questions, predictions)
+    predictions = await asyncio.to_thread(with_units, rule, question_set.questions, answered)
+    return predictions, await asyncio.to_thread(split_scores, rule, question_set.questions, predictions)
 
 
 def _prompt_digest(benchmark: Benchmark, splits: Splits, family: str, section: BenchmarkSection) -> str:

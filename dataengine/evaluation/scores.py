@@ -1,4 +1,4 @@
-"""From judged questions to scores with intervals, in the benchmark's own units of counting."""
+"""From scored questions to scores with intervals, in the benchmark's own units of counting."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from statistics import fmean
 from dataengine.core.estimates import Estimate, estimates
 from dataengine.core.questions import Question
 from dataengine.core.units import by_type
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement
-from dataengine.evaluation.scoring.reading import Reading
-from dataengine.wire.documents import Prediction, Score, SplitScores, Unit
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, ScoredQuestion
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
+from dataengine.wire.documents import Prediction, Score, SplitScores, UnitDoc
 from dataengine.wire.units import units_of
 
 _ALL = "\x00all"
@@ -36,15 +36,15 @@ def with_units(rule: Rule, questions: Sequence[Question], predictions: Sequence[
 
     A group of which one question was not answered has no score.
     """
-    judgements = [
-        Judgement(question, None if p.score is None else p.raw, Reading(p.read_as, p.score or 0.0), place)
+    scored_questions = [
+        ScoredQuestion(question, None if p.score is None else p.raw, ScoredAnswer(p.read_as, p.score or 0.0), place)
         for place, (question, p) in enumerate(zip(questions, predictions, strict=True))
     ]
-    units = rule.benchmark.units(judgements, rule.variant)
+    units = rule.benchmark.units(scored_questions, rule.variant)
     if not any(unit.members for unit in units):
         return list(predictions)
     of_question = {
-        name: Unit(
+        name: UnitDoc(
             key=unit.key,
             question_type=unit.question_type,
             image=unit.cluster,
@@ -60,8 +60,10 @@ def with_units(rule: Rule, questions: Sequence[Question], predictions: Sequence[
     ]
 
 
-def _uncounted(prediction: Prediction) -> Unit:
-    return Unit(key=prediction.question_id, question_type=prediction.question_type, image=prediction.image, score=None)
+def _uncounted(prediction: Prediction) -> UnitDoc:
+    return UnitDoc(
+        key=prediction.question_id, question_type=prediction.question_type, image=prediction.image, score=None
+    )
 
 
 def split_scores(rule: Rule, questions: Sequence[Question], predictions: Sequence[Prediction]) -> SplitScores:

@@ -17,7 +17,7 @@ from dataengine.runtime.runfile import BenchmarkSection
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionSet:
     """The questions of one split; `read_image` gives the bytes of the image that a question names."""
 
     questions: tuple[Question, ...]
@@ -28,8 +28,8 @@ class Asked:
 class Splits:
     """The diagnose questions may steer the loop; the report questions may not."""
 
-    diagnose: Asked
-    report: Asked
+    diagnose: QuestionSet
+    report: QuestionSet
 
 
 def read_splits(benchmark: Benchmark, section: BenchmarkSection, seed: int) -> Splits:
@@ -37,16 +37,16 @@ def read_splits(benchmark: Benchmark, section: BenchmarkSection, seed: int) -> S
     if section.data is not None:
         everything = _scorable(benchmark.read(section.data.data), benchmark)
         questions = _chosen(benchmark, everything, section, section.data.limit, seed)
-        twins = twin_images(Asked(questions, everything.read_image))
+        twins = twin_images(QuestionSet(questions, everything.read_image))
         diagnose, report = halves(questions, section.diagnose_share, seed, twins)
-        return Splits(Asked(diagnose, everything.read_image), Asked(report, everything.read_image))
+        return Splits(QuestionSet(diagnose, everything.read_image), QuestionSet(report, everything.read_image))
     assert section.diagnose is not None
     assert section.report is not None
     steering = _scorable(benchmark.read(section.diagnose.data), benchmark)
     reported = _scorable(benchmark.read(section.report.data), benchmark)
     return Splits(
-        Asked(_chosen(benchmark, steering, section, section.diagnose.limit, seed), steering.read_image),
-        Asked(_chosen(benchmark, reported, section, section.report.limit, seed), reported.read_image),
+        QuestionSet(_chosen(benchmark, steering, section, section.diagnose.limit, seed), steering.read_image),
+        QuestionSet(_chosen(benchmark, reported, section, section.report.limit, seed), reported.read_image),
     )
 
 
@@ -86,13 +86,13 @@ def halves(
     )
 
 
-def twin_images(asked: Asked) -> dict[str, str]:
+def twin_images(question_set: QuestionSet) -> dict[str, str]:
     """Names of images with the same bytes as another one, and the first such name: benchmarks store some twice."""
     first: dict[str, str] = {}
     twins: dict[str, str] = {}
-    for name in dict.fromkeys(question.image for question in asked.questions if question.image):
+    for name in dict.fromkeys(question.image for question in question_set.questions if question.image):
         try:
-            digest = digest_of(asked.read_image(name))
+            digest = digest_of(question_set.read_image(name))
         except InputError:
             continue
         if first.setdefault(digest, name) != name:
@@ -142,12 +142,12 @@ class Mark:
     appearance: str
 
 
-def image_marks(asked: Asked) -> dict[str, Mark]:
+def image_marks(question_set: QuestionSet) -> dict[str, Mark]:
     """The mark of every image by its name. An image that is missing or does not decode is left out."""
     marks: dict[str, Mark] = {}
-    for name in dict.fromkeys(question.image for question in asked.questions if question.image):
+    for name in dict.fromkeys(question.image for question in question_set.questions if question.image):
         try:
-            data = asked.read_image(name)
+            data = question_set.read_image(name)
             marks[name] = Mark(digest_of(data), difference_hash(data, name))
         except InputError:
             continue
@@ -156,8 +156,8 @@ def image_marks(asked: Asked) -> dict[str, Mark]:
 
 def check_not_empty(splits: Splits) -> None:
     """Raise InputError if a split has no questions."""
-    for name, asked in (("diagnose", splits.diagnose), ("report", splits.report)):
-        if not asked.questions:
+    for name, question_set in (("diagnose", splits.diagnose), ("report", splits.report)):
+        if not question_set.questions:
             raise InputError(
                 f"the {name} split has no questions", where="benchmark", todo="Check its `data` and `limit`"
             )

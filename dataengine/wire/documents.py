@@ -128,9 +128,9 @@ class Upload(Document):
     file: ArtifactRef
 
 
-class Unit(Document):
-    """A `core.units.Unit` as it is stored: the group a question is scored in; `score` is None unless all of it was
-    answered."""
+class UnitDoc(Document):
+    """A `core.units.ScoringUnit` as it is stored: the group a question is scored in; `score` is None unless all of
+    it was answered."""
 
     key: str
     question_type: str
@@ -156,7 +156,7 @@ class Prediction(Document):
     losses: tuple[float, ...] = ()
     answered_by: str = ""
     reason: str = ""
-    unit: Unit | None = None
+    unit: UnitDoc | None = None
 
 
 class Comparison(Document):

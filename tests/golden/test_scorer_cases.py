@@ -54,7 +54,7 @@ def gqa(case: Any) -> dict[str, object]:
     return {
         "official": score_gqa(gold, said).score,
         "llava": score_gqa(gold, said, "llava").score,
-        "llava_text": score_gqa(gold, said, "llava").read_as,
+        "llava_text": score_gqa(gold, said, "llava").extracted,
         "minigpt4": score_gqa(gold, said, "minigpt4").score,
     }
 

@@ -41,7 +41,7 @@ class ThresholdCurve:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class CurveFamily:
     """Curves, and how likely each is thought beforehand."""
 
     curves: Sequence[Curve]
@@ -56,9 +56,9 @@ HALVES = (0.15, 0.3, 0.6, 1.2, 2.4, 4.8, 10.0, 20.0, 40.0)
 STEEPNESSES = (0.7, 1.5, 3.0)
 
 
-def family(unit: float) -> Family:
+def family(unit: float) -> CurveFamily:
     """Both kinds of curves, each kind half of the prior. `unit` is an equal share of a round's budget, in samples."""
     power = [PowerCurve(scale * unit, exponent) for scale in SCALES for exponent in EXPONENTS]
     threshold = [ThresholdCurve(half * unit, steepness) for half in HALVES for steepness in STEEPNESSES]
     prior = [0.5 / len(power)] * len(power) + [0.5 / len(threshold)] * len(threshold)
-    return Family([*power, *threshold], prior)
+    return CurveFamily([*power, *threshold], prior)

@@ -20,7 +20,7 @@ from dataengine.evaluation.benchmarks.files import (
 )
 from dataengine.evaluation.benchmarks.prompts import short_prompt
 from dataengine.evaluation.scoring.aokvqa import cut, score_choice, score_direct
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the A-OKVQA project (allenai/aokvqa)"
@@ -70,17 +70,17 @@ class AOkVqa(Benchmark):
             return short_prompt(question.text)
         return f"{question.text}\n{style_of(family).options(question.choices)}"
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """The choice's text, or the direct answers; the engine's variants cut the answer first."""
         prepare: Callable[[str], str] = cut if variant.endswith("-dataengine") else str
 
-        def judge(question: Question, prediction: str) -> Reading:
+        def score(question: Question, prediction: str) -> ScoredAnswer:
             said = prepare(prediction)
             if variant.startswith("direct"):
                 return score_direct(question.references, said)
             return score_choice(question.answer_text, said)
 
-        return judge
+        return score
 
     def gold_text(self, question: Question, variant: str) -> str:
         """The right choice's text, or the direct answers."""

@@ -9,8 +9,8 @@ from typing import Any, Literal, Protocol
 
 from dataengine.core.errors import ConfigurationError
 from dataengine.core.questions import AnswerMode, Question
-from dataengine.core.units import Unit
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.core.units import ScoringUnit
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class ScoredQuestion:
     """One question, what was predicted (None: nothing), and what the scorer made of it (an unanswered one scores 0).
 
     `place` is the position of the answer in the prediction file, from 0.
@@ -58,7 +58,7 @@ class Judgement:
 
     question: Question
     prediction: str | None
-    reading: Reading
+    answer: ScoredAnswer
     place: int = 0
 
 
@@ -106,11 +106,11 @@ class Benchmark:
         """What a student of that family is asked, without the family's conversation template and image tokens."""
         raise NotImplementedError
 
-    def judge(self, question: Question, prediction: str, variant: str) -> Reading:
-        """What the variant's scorer makes of a raw answer. For many answers take `judge_for` once."""
-        return self.judge_for(variant)(question, prediction)
+    def score_answer(self, question: Question, prediction: str, variant: str) -> ScoredAnswer:
+        """What the variant's scorer makes of a raw answer. For many answers take `scorer_for` once."""
+        return self.scorer_for(variant)(question, prediction)
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """A scorer for many questions: it may remember work within one scoring."""
         raise NotImplementedError
 
@@ -133,11 +133,13 @@ class Benchmark:
         """How many questions these are as the benchmark's publications count them."""
         return len(questions)
 
-    def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
+    def units(self, scored_questions: Sequence[ScoredQuestion], variant: str) -> list[ScoringUnit]:
         """What the score counts. By default one unit per question."""
-        return [question_unit(judgement) for judgement in judgements]
+        return [question_unit(scored) for scored in scored_questions]
 
-    def extra(self, units: Sequence[Unit], judgements: Sequence[Judgement], variant: str) -> dict[str, Any]:
+    def extra(
+        self, units: Sequence[ScoringUnit], scored_questions: Sequence[ScoredQuestion], variant: str
+    ) -> dict[str, Any]:
         """Numbers of the benchmark's own, for the result's `extra`."""
         return {}
 
@@ -196,15 +198,15 @@ def row_id(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def question_unit(judgement: Judgement) -> Unit:
+def question_unit(scored: ScoredQuestion) -> ScoringUnit:
     """The question itself as the unit of the score."""
-    question = judgement.question
-    return Unit(
+    question = scored.question
+    return ScoringUnit(
         key=question.question_id,
         question_type=question.question_type,
         cluster=question.image or question.question_id,
-        value=judgement.reading.score,
-        answered=judgement.prediction is not None,
+        value=scored.answer.score,
+        answered=scored.prediction is not None,
         types=types_of(question),
     )
 

@@ -10,7 +10,7 @@ from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.easy_vqa import CHOICES, EasyVqa, EasyVqaRow, easy_vqa_folder, read_easy_vqa
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from dataengine.evaluation.benchmarks.prompts import choice_prompt
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.student.prompt_styles import style_of
 
 _SPLIT = "test"
@@ -63,14 +63,14 @@ class EasyVqaBenchmark(Benchmark):
         asked = choice_prompt(question.text, question.choices, mode)
         return style_of(family).tagged(asked)
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """The same word, apart from case and punctuation."""
 
-        def judge(question: Question, prediction: str) -> Reading:
+        def score(question: Question, prediction: str) -> ScoredAnswer:
             said = normalised_question(prediction)
-            return Reading(said, float(said == question.answer_text))
+            return ScoredAnswer(said, float(said == question.answer_text))
 
-        return judge
+        return score
 
     def gold_text(self, question: Question, variant: str) -> str:
         """The word, not its letter: there are no letters here."""

@@ -12,7 +12,7 @@ from dataengine.data.json_files import kind_of, text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, read_json_file, with_suffixes
 from dataengine.evaluation.scoring.gqa import GqaVariant, score_gqa
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the GQA project's download page (cs.stanford.edu/people/dorarad/gqa)"
@@ -53,7 +53,7 @@ class Gqa(Benchmark):
         """LLaVA's short-answer prompt, or MiniGPT-4's."""
         return style_of(family).short_question(question.text)
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """Exact match, after what the variant does to the prediction."""
         known = next(known for known in _VARIANTS if known == variant)
         return lambda question, prediction: score_gqa(question.references[0], prediction, known)

@@ -10,15 +10,15 @@ from typing import Any
 
 from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
-from dataengine.core.units import Unit
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, types_of
+from dataengine.core.units import ScoringUnit
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile, ScoredQuestion, types_of
 from dataengine.evaluation.benchmarks.entries import Seen
 from dataengine.evaluation.benchmarks.files import find_file
 from dataengine.evaluation.benchmarks.mmbench_upload import write_mmbench_upload
 from dataengine.evaluation.benchmarks.prompts import LETTER_SUFFIX, choice_prompt
 from dataengine.evaluation.benchmarks.tsv import TsvFile, TsvRow
 from dataengine.evaluation.scoring.mmbench import MMBenchVariant, circular_scores, group_of, score_mmbench
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the MMBench project's download page (open-compass/MMBench)"
@@ -83,14 +83,14 @@ class MMBench(Benchmark):
         options = (f"{letter}. {choice}" for letter, choice in _options(question).items())
         return "\n".join([text, *options, LETTER_SUFFIX])
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """The letter rule, then the option-text rule, among the row's own options."""
         rule: MMBenchVariant = "minigpt4" if variant.startswith("minigpt4") else "exact-matching"
 
-        def judge(question: Question, prediction: str) -> Reading:
+        def score(question: Question, prediction: str) -> ScoredAnswer:
             return score_mmbench(self.gold_text(question, variant), prediction, _options(question), rule)
 
-        return judge
+        return score
 
     def gold_text(self, question: Question, variant: str) -> str:
         """The row's answer letter."""
@@ -109,16 +109,16 @@ class MMBench(Benchmark):
         """Groups of rotated rows."""
         return len({group_of(int(question.question_id)) for question in questions})
 
-    def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
+    def units(self, scored_questions: Sequence[ScoredQuestion], variant: str) -> list[ScoringUnit]:
         """One unit per question: right if every row of its group is. Its type is that of its unrotated row."""
-        rows = {int(judgement.question.question_id): judgement for judgement in judgements}
+        rows = {int(scored.question.question_id): scored for scored in scored_questions}
         members: dict[int, list[str]] = defaultdict(list)
         for index in rows:
             members[group_of(index)].append(str(index))
-        silent = {group_of(index) for index, judgement in rows.items() if judgement.prediction is None}
-        scores = circular_scores({index: judgement.reading.score for index, judgement in rows.items()})
+        silent = {group_of(index) for index, scored in rows.items() if scored.prediction is None}
+        scores = circular_scores({index: scored.answer.score for index, scored in rows.items()})
         return [
-            Unit(
+            ScoringUnit(
                 key=str(group),
                 question_type=rows[group].question.question_type,
                 cluster=str(group),
@@ -130,10 +130,12 @@ class MMBench(Benchmark):
             for group, score in scores.items()
         ]
 
-    def extra(self, units: Sequence[Unit], judgements: Sequence[Judgement], variant: str) -> dict[str, Any]:
+    def extra(
+        self, units: Sequence[ScoringUnit], scored_questions: Sequence[ScoredQuestion], variant: str
+    ) -> dict[str, Any]:
         """How many rows there were, and the share of rows that are right."""
-        right = sum(judgement.reading.score for judgement in judgements)
-        return {"rows": len(judgements), "row_accuracy": 100 * right / max(1, len(judgements))}
+        right = sum(scored.answer.score for scored in scored_questions)
+        return {"rows": len(scored_questions), "row_accuracy": 100 * right / max(1, len(scored_questions))}
 
     def chance(self, questions: Sequence[Question]) -> float:
         """Guessing every row of a group right by luck."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
-from dataengine.core.units import Unit
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, row_id
+from dataengine.core.units import ScoringUnit
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile, ScoredQuestion, row_id
 from dataengine.evaluation.benchmarks.files import ImageFolders, read_text_lines
 from dataengine.evaluation.scoring.mme import COGNITION, PERCEPTION, score_mme, task_score
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.student.prompt_styles import SHORT_SUFFIX, style_of
 
 _SOURCE = "the MME project (BradyFU/Awesome-Multimodal-Large-Language-Models, branch Evaluation)"
@@ -71,7 +71,7 @@ class Mme(Benchmark):
         style = style_of(family)
         return style.tagged(question.text) if style.tag else style.short_question(asked)
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """The label that the first characters show."""
         return lambda question, prediction: score_mme(question.answer_text, prediction)
 
@@ -101,15 +101,17 @@ class Mme(Benchmark):
         """Both questions of an image."""
         return question.image
 
-    def units(self, judgements: Sequence[Judgement], variant: str) -> list[Unit]:
+    def units(self, scored_questions: Sequence[ScoredQuestion], variant: str) -> list[ScoringUnit]:
         """One unit per pair of answers, worth (accuracy + accuracy+) / 2 of the pair."""
-        return [unit for rows in _by_task(judgements).values() for unit in _task_units(rows, variant)]
+        return [unit for rows in _by_task(scored_questions).values() for unit in _task_units(rows, variant)]
 
-    def extra(self, units: Sequence[Unit], judgements: Sequence[Judgement], variant: str) -> dict[str, Any]:
+    def extra(
+        self, units: Sequence[ScoringUnit], scored_questions: Sequence[ScoredQuestion], variant: str
+    ) -> dict[str, Any]:
         """Perception and cognition sums, accuracy and accuracy+ per task, and pairs of two images, if any."""
         tasks = {
-            task: task_score([row.reading.score for pair in _pairs(rows, variant) for row in pair])
-            for task, rows in _by_task(judgements).items()
+            task: task_score([row.answer.score for pair in _pairs(rows, variant) for row in pair])
+            for task, rows in _by_task(scored_questions).items()
         }
         mixed = sum(unit.cluster.count("|") for unit in units)
         return {
@@ -186,29 +188,29 @@ def _bare(text: str) -> str:
     return "".join(text.replace(SHORT_SUFFIX, "").replace(_ASK, "").split())
 
 
-def _by_task(judgements: Sequence[Judgement]) -> dict[str, list[Judgement]]:
-    tasks: dict[str, list[Judgement]] = defaultdict(list)
-    for judgement in judgements:
-        tasks[judgement.question.question_type].append(judgement)
+def _by_task(scored_questions: Sequence[ScoredQuestion]) -> dict[str, list[ScoredQuestion]]:
+    tasks: dict[str, list[ScoredQuestion]] = defaultdict(list)
+    for scored in scored_questions:
+        tasks[scored.question.question_type].append(scored)
     return dict(tasks)
 
 
-def _pairs(rows: Sequence[Judgement], variant: str) -> list[list[Judgement]]:
+def _pairs(rows: Sequence[ScoredQuestion], variant: str) -> list[list[ScoredQuestion]]:
     """Consecutive answers of the prediction file; by image if one is missing, which would shift all later pairs."""
     if variant == "official" and all(row.prediction is not None for row in rows):
         ordered = sorted(rows, key=lambda row: row.place)
         return [ordered[i : i + 2] for i in range(0, len(ordered), 2)]
-    images: dict[str, list[Judgement]] = defaultdict(list)
+    images: dict[str, list[ScoredQuestion]] = defaultdict(list)
     for row in rows:
         images[row.question.image].append(row)
     return list(images.values())
 
 
-def _task_units(rows: Sequence[Judgement], variant: str) -> Iterator[Unit]:
+def _task_units(rows: Sequence[ScoredQuestion], variant: str) -> Iterator[ScoringUnit]:
     for pair in _pairs(rows, variant):
-        score = task_score([row.reading.score for row in pair])
+        score = task_score([row.answer.score for row in pair])
         names = sorted({row.question.image for row in pair})
-        yield Unit(
+        yield ScoringUnit(
             key="+".join(sorted(row.question.question_id for row in pair)),
             question_type=pair[0].question.question_type,
             cluster="|".join(names),

@@ -16,7 +16,7 @@ from dataengine.evaluation.benchmarks.files import ImageFolders, line_end_notes,
 from dataengine.evaluation.benchmarks.own_rows import read_rows
 from dataengine.evaluation.benchmarks.own_scorers import SCORERS, ScorerName, needs_choices
 from dataengine.evaluation.benchmarks.prompts import option_lines
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.wire.yaml_files import read_yaml
 
 _TODO = "Compare the file with the columns that the YAML names"
@@ -91,7 +91,7 @@ class OwnBenchmark(Benchmark):
         filled = self._description.prompt.format(question=question.text, hint=question.hint, options=options)
         return filled if mode is AnswerMode.LETTER else filled.replace("\n\n", "\n").strip()
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """The YAML's scorer."""
         return SCORERS[self._description.scorer].make()
 

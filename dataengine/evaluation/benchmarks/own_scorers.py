@@ -10,8 +10,8 @@ from dataengine.evaluation.scoring.aokvqa import score_direct
 from dataengine.evaluation.scoring.gqa import score_gqa
 from dataengine.evaluation.scoring.mmbench import score_mmbench
 from dataengine.evaluation.scoring.mme import score_mme
-from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.scienceqa import score_scienceqa
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.evaluation.scoring.seed import score_letter_llava, score_letter_minigpt4
 from dataengine.evaluation.scoring.vqa import Golds, VqaScorer, VqaVariant
 
@@ -19,13 +19,13 @@ ScorerName = Literal[
     "letter", "first-letter", "option", "letter-or-sentence",
     "exact", "exact-caseless", "yes-no", "any-of-three", "vqaeval", "m4c",
 ]  # fmt: skip
-Judge = Callable[[Question, str], Reading]
+TextScorer = Callable[[Question, str], ScoredAnswer]
 
 
 class Scorer(NamedTuple):
     """How to make the scorer for one scoring, and whether it needs choices."""
 
-    make: Callable[[], Judge]
+    make: Callable[[], TextScorer]
     choices: bool
 
 
@@ -42,16 +42,16 @@ def _options(question: Question) -> dict[str, str]:
     return {chr(ord("A") + i): choice for i, choice in enumerate(question.choices)}
 
 
-def _vqa(variant: VqaVariant) -> Callable[[], Judge]:
-    def make() -> Judge:
+def _vqa(variant: VqaVariant) -> Callable[[], TextScorer]:
+    def make() -> TextScorer:
         scorer = VqaScorer(variant)
         return lambda question, said: scorer.score(Golds(question.references), said)
 
     return make
 
 
-def _always(judge: Judge) -> Callable[[], Judge]:
-    return lambda: judge
+def _always(scorer: TextScorer) -> Callable[[], TextScorer]:
+    return lambda: scorer
 
 
 SCORERS: dict[ScorerName, Scorer] = {

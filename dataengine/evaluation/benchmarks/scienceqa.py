@@ -9,14 +9,14 @@ from typing import Any
 from dataengine.core.errors import InputError
 from dataengine.core.questions import AnswerMode, Question
 from dataengine.core.statistics import wilson_interval
-from dataengine.core.units import Unit
+from dataengine.core.units import ScoringUnit
 from dataengine.data.json_files import text
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement, NeededFile, row_id
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile, ScoredQuestion, row_id
 from dataengine.evaluation.benchmarks.entries import option_text
 from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, read_json_file
 from dataengine.evaluation.benchmarks.prompts import choice_prompt
-from dataengine.evaluation.scoring.reading import Reading
 from dataengine.evaluation.scoring.scienceqa import ScienceQAVariant, score_scienceqa
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.student.prompt_styles import style_of
 
 _SOURCE = "the ScienceQA project (lupantech/ScienceQA)"
@@ -72,15 +72,15 @@ class ScienceQA(Benchmark):
         asked = choice_prompt(f"{context}{question.text}", question.choices, mode)
         return style_of(family).tagged(asked)
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """The letter by LLaVA's rule or the official one."""
         rule: ScienceQAVariant = "official" if variant.startswith("official") else "llava"
 
-        def judge(question: Question, prediction: str) -> Reading:
+        def score(question: Question, prediction: str) -> ScoredAnswer:
             gold = -2 if question.gold is None else question.gold
             return score_scienceqa(gold, prediction, len(question.choices), rule)
 
-        return judge
+        return score
 
     def selected(self, question: Question, variant: str) -> bool:
         """The image variants ask the questions with an image."""
@@ -100,9 +100,11 @@ class ScienceQA(Benchmark):
 
         return resolve
 
-    def extra(self, units: Sequence[Unit], judgements: Sequence[Judgement], variant: str) -> dict[str, Any]:
+    def extra(
+        self, units: Sequence[ScoringUnit], scored_questions: Sequence[ScoredQuestion], variant: str
+    ) -> dict[str, Any]:
         """The image subset, and the columns of the official table."""
-        with_image = [unit.value for unit, row in zip(units, judgements, strict=True) if row.question.image]
+        with_image = [unit.value for unit, row in zip(units, scored_questions, strict=True) if row.question.image]
         columns = {
             "NAT": [u.value for u in units if u.types["subject"] == "natural science"],
             "SOC": [u.value for u in units if u.types["subject"] == "social science"],

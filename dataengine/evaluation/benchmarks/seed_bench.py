@@ -19,7 +19,7 @@ from dataengine.evaluation.benchmarks.files import (
     with_suffixes,
 )
 from dataengine.evaluation.benchmarks.prompts import choice_prompt
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.evaluation.scoring.seed import LETTERS, score_letter_llava, score_letter_minigpt4
 from dataengine.student.prompt_styles import style_of
 
@@ -76,7 +76,7 @@ class SeedBench(Benchmark):
         asked = choice_prompt(question.text, question.choices, mode)
         return style_of(family).tagged(asked)
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """The letter rules; a likelihood answer arrives as the letter of the least loss."""
         rule = score_letter_minigpt4 if variant == "letter-minigpt4" else score_letter_llava
         return lambda question, prediction: rule(self.gold_text(question, variant), prediction)

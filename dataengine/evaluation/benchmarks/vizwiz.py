@@ -13,7 +13,7 @@ from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile, row_id
 from dataengine.evaluation.benchmarks.entries import Seen
 from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, json_objects, read_json_file
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.evaluation.scoring.vizwiz import VizWizVariant, score_vizwiz, upload_answer
 from dataengine.student.prompt_styles import SHORT_SUFFIX, style_of
 
@@ -67,7 +67,7 @@ class VizWiz(Benchmark):
             )
         return f"{question.text}\n{_INSUFFICIENT}\n{SHORT_SUFFIX}"
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """By variant, against all the answers."""
         known = next(known for known in _VARIANTS if known == variant)
         return lambda question, prediction: score_vizwiz(question.references, prediction, known)

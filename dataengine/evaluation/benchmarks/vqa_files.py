@@ -13,7 +13,7 @@ from dataengine.evaluation.benchmarks.benchmark import Benchmark, NeededFile
 from dataengine.evaluation.benchmarks.collector import paused_collector
 from dataengine.evaluation.benchmarks.entries import Seen
 from dataengine.evaluation.benchmarks.files import find_file, json_objects, read_json_file
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.evaluation.scoring.vqa import Golds, VqaScorer, VqaVariant
 from dataengine.student.prompt_styles import style_of
 
@@ -38,15 +38,15 @@ class VqaBenchmark(Benchmark):
         """LLaVA's short-answer prompt, or MiniGPT-4's."""
         return style_of(family).short_question(question.text)
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """VQA accuracy by one tool; each distinct text is normalised once."""
         scorer = VqaScorer(next(known for known in VQA_VARIANTS if known == variant))
 
-        def judge(question: Question, prediction: str) -> Reading:
+        def score(question: Question, prediction: str) -> ScoredAnswer:
             records = question.extra.get("records")
             return scorer.score(Golds(question.references, records if isinstance(records, tuple) else None), prediction)
 
-        return judge
+        return score
 
 
 @paused_collector()

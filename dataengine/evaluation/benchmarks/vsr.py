@@ -10,7 +10,7 @@ from dataengine.core.questions import AnswerMode, Question
 from dataengine.data.json_files import text
 from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, NeededFile
 from dataengine.evaluation.benchmarks.files import ImageFolders, find_file, json_lines, line_end_notes
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.evaluation.scoring.vsr import VsrVariant, score_vsr
 from dataengine.student.prompt_styles import style_of
 
@@ -68,7 +68,7 @@ class Vsr(Benchmark):
         asked = f"Based on the image, is this statement true or false? {question.text}"
         return style_of(family).tagged(asked)
 
-    def judge_for(self, variant: str) -> Callable[[Question, str], Reading]:
+    def scorer_for(self, variant: str) -> Callable[[Question, str], ScoredAnswer]:
         """True / false exactly, or yes / no among the words."""
         known = next(known for known in _VARIANTS if known == variant)
         return lambda question, prediction: score_vsr(question.gold == 0, prediction, known)

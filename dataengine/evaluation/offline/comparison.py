@@ -11,7 +11,7 @@ from dataengine.core.comparison import Comparison as Compared
 from dataengine.core.comparison import Pair, compare_units, paired
 from dataengine.core.errors import InputError
 from dataengine.core.statistics import Interval
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, ScoredQuestion
 from dataengine.evaluation.offline.scorecard import total_scale
 
 
@@ -77,7 +77,9 @@ class Comparison:
         }
 
 
-def compare(benchmark: Benchmark, first: Sequence[Judgement], second: Sequence[Judgement], variant: str) -> Comparison:
+def compare(
+    benchmark: Benchmark, first: Sequence[ScoredQuestion], second: Sequence[ScoredQuestion], variant: str
+) -> Comparison:
     """`core.comparison` in the benchmark's unit, with what flipped. Raises InputError if no question was answered by
     both, or if the two cannot be paired."""
     before, after = benchmark.units(first, variant), benchmark.units(second, variant)
@@ -128,12 +130,12 @@ def _change(one: Compared, questions: int, scale: float, adjusted: float | None)
 def _flips(
     benchmark: Benchmark,
     pairs: Sequence[Pair],
-    first: Sequence[Judgement],
-    second: Sequence[Judgement],
+    first: Sequence[ScoredQuestion],
+    second: Sequence[ScoredQuestion],
     variant: str,
 ) -> list[Flip]:
-    before = {judgement.question.question_id: judgement for judgement in first}
-    after = {judgement.question.question_id: judgement for judgement in second}
+    before = {scored.question.question_id: scored for scored in first}
+    after = {scored.question.question_id: scored for scored in second}
     flips = []
     for a, b in pairs:
         if a.value == b.value:

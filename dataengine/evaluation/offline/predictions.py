@@ -10,13 +10,13 @@ from typing import Any
 from dataengine.core.errors import InputError
 from dataengine.core.heldout import normalised_question
 from dataengine.data.json_files import kind_of
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, Judgement
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, Dataset, ScoredQuestion
 from dataengine.evaluation.benchmarks.collector import paused_collector
 from dataengine.evaluation.benchmarks.files import line_end_notes
 from dataengine.evaluation.offline.prediction_files import Row, prediction_rows
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 
-_UNANSWERED = Reading("", 0.0)
+_UNANSWERED = ScoredAnswer("", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,9 @@ def _check_gold(fields: Mapping[str, Any], gold: str, place: str) -> None:
 
 
 @paused_collector()
-def judged(benchmark: Benchmark, dataset: Dataset, predictions: Predictions, variant: str) -> list[Judgement]:
+def score_predictions(
+    benchmark: Benchmark, dataset: Dataset, predictions: Predictions, variant: str
+) -> list[ScoredQuestion]:
     """Every question that the variant asks, with its prediction and what the scorer makes of it.
 
     Raises InputError if the right answers are not public, or if an official tool refuses the golds.
@@ -135,22 +137,22 @@ def judged(benchmark: Benchmark, dataset: Dataset, predictions: Predictions, var
             where=", ".join(map(str, dataset.files)),
             todo="Write the test server's file with --upload FILE instead, or point --data at a split with answers",
         )
-    judge = benchmark.judge_for(variant)
+    scorer = benchmark.scorer_for(variant)
     places = {name: i for i, name in enumerate(predictions.texts)}
-    judgements = []
+    scored_questions = []
     for question in dataset.questions:
         if not benchmark.selected(question, variant):
             continue
         text = predictions.texts.get(question.question_id)
         try:
-            reading = _UNANSWERED if text is None else judge(question, text)
+            answer = _UNANSWERED if text is None else scorer(question, text)
         except ValueError as error:
             raise InputError(
                 f"question {question.question_id}: {error}", where=str(dataset.files[-1]), todo="Choose another variant"
             ) from error
-        judgements.append(Judgement(question, text, reading, places.get(question.question_id, len(places))))
-    if not judgements:
+        scored_questions.append(ScoredQuestion(question, text, answer, places.get(question.question_id, len(places))))
+    if not scored_questions:
         raise InputError(
             f"there is no question that variant {variant} asks", where=str(dataset.files[0]), todo="Choose another"
         )
-    return judgements
+    return scored_questions

@@ -1,4 +1,4 @@
-"""From judged questions to a score with its interval, whole and by type."""
+"""From scored questions to a score with its interval, whole and by type."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any, Literal
 from dataengine.core.errors import InputError
 from dataengine.core.estimates import Estimate, estimates, mean_score
 from dataengine.core.statistics import Interval
-from dataengine.core.units import Unit, by_type
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement
+from dataengine.core.units import ScoringUnit, by_type
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, ScoredQuestion
 from dataengine.evaluation.benchmarks.collector import paused_collector
 
 Missing = Literal["wrong", "apart"]
@@ -56,22 +56,22 @@ def _score_json(score: Score) -> dict[str, Any]:
 
 @paused_collector()
 def scorecard(
-    benchmark: Benchmark, judgements: Sequence[Judgement], variant: str, missing: Missing = "wrong"
+    benchmark: Benchmark, scored_questions: Sequence[ScoredQuestion], variant: str, missing: Missing = "wrong"
 ) -> Scorecard:
-    """The score of judged questions.
+    """The score of scored questions.
 
     Means and intervals are `core.estimates`'. Raises InputError if, with
     `missing` "apart", nothing was answered.
     """
-    everything = benchmark.units(judgements, variant)
+    everything = benchmark.units(scored_questions, variant)
     answered = [unit for unit in everything if unit.answered]
     units = answered if missing == "apart" else everything
     if not units:
         raise InputError("not one question was answered", where=benchmark.title, todo="Give other predictions")
-    unanswered = sum(judgement.prediction is None for judgement in judgements)
+    unanswered = sum(scored.prediction is None for scored in scored_questions)
     groups = by_field(units, benchmark.type_fields)
     scores = _scores(benchmark, units, groups)
-    chance = benchmark.chance([judgement.question for judgement in judgements])
+    chance = benchmark.chance([scored.question for scored in scored_questions])
     extra: dict[str, Any] = {"metric": benchmark.metric, "unit": benchmark.unit, "chance": chance, "missing": missing}
     extra["by"] = {
         name: {kind: _score_json(scores[f"{name}\x1f{kind}"]) for kind in kinds} for name, kinds in groups.items()
@@ -79,21 +79,21 @@ def scorecard(
     if unanswered and missing == "wrong" and answered:
         extra["answered"] = {"n": sum(unit.questions for unit in answered), "score": _total(benchmark, answered)}
     if missing == "wrong":
-        extra |= benchmark.extra(units, judgements, variant)
+        extra |= benchmark.extra(units, scored_questions, variant)
     else:
-        kept = [judgement for judgement in judgements if judgement.prediction is not None]
+        kept = [scored for scored in scored_questions if scored.prediction is not None]
         extra |= benchmark.extra(units, kept, variant)
     own = {kind: scores[f"\x1f{kind}"] for kind in types(units)}
     whole = scores[_ALL]
     return Scorecard(benchmark.name, variant, whole.n, unanswered, whole.score, whole.interval, own, extra)
 
 
-def types(units: Sequence[Unit]) -> dict[str, list[int]]:
+def types(units: Sequence[ScoringUnit]) -> dict[str, list[int]]:
     """Question type -> positions of its units, types in alphabetical order."""
     return dict(sorted(by_type(units).items()))
 
 
-def by_field(units: Sequence[Unit], fields: Sequence[str]) -> dict[str, dict[str, list[int]]]:
+def by_field(units: Sequence[ScoringUnit], fields: Sequence[str]) -> dict[str, dict[str, list[int]]]:
     """For benchmarks with several classes of question: field -> class -> positions of its units."""
     found: dict[str, dict[str, list[int]]] = {}
     for name in fields if len(fields) > 1 else ():
@@ -105,7 +105,7 @@ def by_field(units: Sequence[Unit], fields: Sequence[str]) -> dict[str, dict[str
 
 
 def _scores(
-    benchmark: Benchmark, units: Sequence[Unit], fields: Mapping[str, Mapping[str, list[int]]]
+    benchmark: Benchmark, units: Sequence[ScoringUnit], fields: Mapping[str, Mapping[str, list[int]]]
 ) -> dict[str, Score]:
     """Scores under `_ALL`, under "\\x1f" + type, and under field + "\\x1f" + class."""
     groups: dict[str, Sequence[int]] = {f"\x1f{kind}": members for kind, members in types(units).items()}
@@ -120,12 +120,12 @@ def _scores(
     return scores
 
 
-def total_scale(benchmark: Benchmark, units: Sequence[Unit]) -> float:
+def total_scale(benchmark: Benchmark, units: Sequence[ScoringUnit]) -> float:
     """What the overall mean of these units (0 to 1) is multiplied by to be the benchmark's total."""
     return benchmark.scale * (len(by_type(units)) if benchmark.summed else 1)
 
 
-def _total(benchmark: Benchmark, units: Sequence[Unit]) -> float:
+def _total(benchmark: Benchmark, units: Sequence[ScoringUnit]) -> float:
     return total_scale(benchmark, units) * mean_score(units, summed=benchmark.summed)
 
 

@@ -11,19 +11,19 @@ Source: evaluation/eval_predictions.py of allenai/aokvqa.
 from collections.abc import Sequence
 from typing import Literal
 
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 
 AokvqaVariant = Literal["choice", "direct", "choice-dataengine", "direct-dataengine"]
 
 
-def score_choice(right: str, prediction: str) -> Reading:
+def score_choice(right: str, prediction: str) -> ScoredAnswer:
     """1 if the prediction is the right choice's text, else 0."""
-    return Reading(prediction, float(prediction == right))
+    return ScoredAnswer(prediction, float(prediction == right))
 
 
-def score_direct(answers: Sequence[str], prediction: str) -> Reading:
+def score_direct(answers: Sequence[str], prediction: str) -> ScoredAnswer:
     """min(1, matches / 3)."""
-    return Reading(prediction, min(1.0, sum(prediction == answer for answer in answers) / 3.0))
+    return ScoredAnswer(prediction, min(1.0, sum(prediction == answer for answer in answers) / 3.0))
 
 
 def cut(prediction: str) -> str:

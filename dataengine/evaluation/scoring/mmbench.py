@@ -6,7 +6,7 @@ Source: `can_infer` and the circular evaluation of VLMEvalKit, policy "exact mat
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 
 MMBenchVariant = Literal["exact-matching", "minigpt4"]
 
@@ -62,13 +62,13 @@ def read_option(text: str, choices: Mapping[str, str]) -> str:
 
 def score_mmbench(
     gold: str, prediction: str, choices: Mapping[str, str], variant: MMBenchVariant = "exact-matching"
-) -> Reading:
+) -> ScoredAnswer:
     """The letter read and 1 if it is `gold`, else 0; undecided is wrong.
 
     minigpt4 capitalises the answer first (first letter up, the rest down), as its submission script does.
     """
     letter = read_option(prediction.capitalize() if variant == "minigpt4" else prediction, choices)
-    return Reading(letter, float(letter == gold))
+    return ScoredAnswer(letter, float(letter == gold))
 
 
 def group_of(index: int) -> int:

@@ -6,7 +6,7 @@ Source: calculation.py of the MME evaluation tool.
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 
 Label = Literal["yes", "no", "other"]
 
@@ -27,10 +27,10 @@ def read_label(text: str) -> Label:
     return "no" if "no" in start else "other"
 
 
-def score_mme(gold: str, prediction: str) -> Reading:
+def score_mme(gold: str, prediction: str) -> ScoredAnswer:
     """The label read, and 1 if it equals the gold (yes or no, in any case), else 0; `other` is always wrong."""
     label = read_label(prediction)
-    return Reading(label, float(label == gold.lower()))
+    return ScoredAnswer(label, float(label == gold.lower()))
 
 
 class TaskScore(NamedTuple):

@@ -10,7 +10,7 @@ A letter beyond the choices is wrong; so is FAILED (the original GPT-3 script gu
 import re
 from typing import Literal
 
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 
 ScienceQAVariant = Literal["llava", "official"]
 
@@ -37,7 +37,7 @@ def choice_index(letter: str, n_choices: int) -> int:
     return _OPTIONS.index(letter) if letter in _OPTIONS[:n_choices] else -1
 
 
-def score_scienceqa(gold: int, prediction: str, n_choices: int, variant: ScienceQAVariant = "llava") -> Reading:
+def score_scienceqa(gold: int, prediction: str, n_choices: int, variant: ScienceQAVariant = "llava") -> ScoredAnswer:
     """The letter read and 1 if it names the choice `gold` (from 0), else 0."""
     letter = read_answer(prediction, variant)
-    return Reading(letter, float(choice_index(letter, n_choices) == gold))
+    return ScoredAnswer(letter, float(choice_index(letter, n_choices) == gold))

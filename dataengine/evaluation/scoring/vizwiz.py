@@ -8,24 +8,24 @@ m4c     m4c-normalised on both sides, leave-one-out by position, for any number 
 from collections.abc import Sequence
 from typing import Literal
 
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.evaluation.scoring.vqa import leave_one_out
 from dataengine.evaluation.scoring.vqa_text import normalise_m4c
 
 VizWizVariant = Literal["simple", "m4c"]
 
 
-def score_vizwiz(golds: Sequence[str], prediction: str, variant: VizWizVariant = "simple") -> Reading:
+def score_vizwiz(golds: Sequence[str], prediction: str, variant: VizWizVariant = "simple") -> ScoredAnswer:
     """The prediction as compared and its accuracy (0 to 1). Raises ValueError if there is no gold."""
     if not golds:
         raise ValueError("a question without gold answers cannot be scored")
     if variant == "m4c":
         said = normalise_m4c(prediction)
         matches = sum(normalise_m4c(gold) == said for gold in golds)
-        return Reading(said, leave_one_out(matches, len(golds)))
+        return ScoredAnswer(said, leave_one_out(matches, len(golds)))
     said = prediction.lower()
     matches = sum(gold.lower() == said for gold in "_".join(golds).split("_"))
-    return Reading(said, min(matches / 3, 1.0))
+    return ScoredAnswer(said, min(matches / 3, 1.0))
 
 
 def upload_answer(prediction: str) -> str:

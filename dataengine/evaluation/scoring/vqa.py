@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Sequence, Set
 from typing import Literal, NamedTuple
 
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from dataengine.evaluation.scoring.vqa_text import flatten, normalise_m4c, normalise_vqaeval, punctuation
 
 VqaVariant = Literal["vqaeval", "m4c", "lavis", "minigpt4"]
@@ -77,29 +77,29 @@ class VqaScorer:
         self._flat = _Remembered(flatten)
         self._normal = _Remembered(normalise_m4c if variant == "m4c" else normalise_vqaeval)
         self._unpunctuated = _Remembered(punctuation)
-        judges: dict[VqaVariant, Callable[[Golds, str], Reading]] = {
+        scorers: dict[VqaVariant, Callable[[Golds, str], ScoredAnswer]] = {
             "vqaeval": self._vqaeval,
             "m4c": self._m4c,
             "lavis": self._lavis,
             "minigpt4": self._minigpt4,
         }
-        self._judge = judges[variant]
+        self._scorer = scorers[variant]
 
-    def score(self, golds: Golds, prediction: str) -> Reading:
+    def score(self, golds: Golds, prediction: str) -> ScoredAnswer:
         """The prediction as the tool compared it, and its accuracy (0 to 1).
 
         Raises ValueError if there is no gold, or not exactly 10 for m4c, whose official tool refuses those.
         """
         if not golds.answers:
             raise ValueError("a question without gold answers cannot be scored")
-        return self._judge(golds, prediction)
+        return self._scorer(golds, prediction)
 
     def _rule(self, distinct: Set[str]) -> _Remembered:
         """VQAEval normalises only where the golds differ once their outer blanks are off."""
         unanimous = len(distinct) == 1 or len({self._flat[answer] for answer in distinct}) == 1
         return self._flat if unanimous else self._normal
 
-    def _vqaeval(self, golds: Golds, prediction: str) -> Reading:
+    def _vqaeval(self, golds: Golds, prediction: str) -> ScoredAnswer:
         answers = golds.answers
         distinct = set(answers)
         normal = self._rule(distinct)
@@ -107,21 +107,21 @@ class VqaScorer:
         if golds.records is None:
             # of ten golds few are distinct: count those instead of normalising each
             matches = sum([answers.count(answer) for answer in distinct if normal[answer] == said])
-            return Reading(said, leave_one_out(matches, len(answers)))
+            return ScoredAnswer(said, leave_one_out(matches, len(answers)))
         return _compare(tuple(map(normal.__getitem__, answers)), golds.records, said)
 
-    def _m4c(self, golds: Golds, prediction: str) -> Reading:
+    def _m4c(self, golds: Golds, prediction: str) -> ScoredAnswer:
         if len(golds.answers) != 10:
             raise ValueError(f"m4c needs exactly 10 gold answers, not {len(golds.answers)}")
         return _compare(tuple(map(self._normal.__getitem__, golds.answers)), None, self._normal[prediction])
 
-    def _lavis(self, golds: Golds, prediction: str) -> Reading:
+    def _lavis(self, golds: Golds, prediction: str) -> ScoredAnswer:
         answers = golds.answers
         if len(set(answers)) > 1:
             answers = tuple(map(self._unpunctuated.__getitem__, answers))
         return _compare(answers, golds.records, self._normal[prediction])
 
-    def _minigpt4(self, golds: Golds, prediction: str) -> Reading:
+    def _minigpt4(self, golds: Golds, prediction: str) -> ScoredAnswer:
         normal = self._rule(set(golds.answers))
         answers, said = tuple(map(normal.__getitem__, golds.answers)), normal[prediction]
         # golds that differ only in case match alike but are still records of their own
@@ -129,7 +129,7 @@ class VqaScorer:
         return _compare(tuple(answer.lower() for answer in answers), records, said.lower())
 
 
-def _compare(answers: tuple[str, ...], records: tuple[Hashable, ...] | None, said: str) -> Reading:
+def _compare(answers: tuple[str, ...], records: tuple[Hashable, ...] | None, said: str) -> ScoredAnswer:
     if records is None:
-        return Reading(said, leave_one_out(answers.count(said), len(answers)))
-    return Reading(said, leave_one_out_records(answers, records, said))
+        return ScoredAnswer(said, leave_one_out(answers.count(said), len(answers)))
+    return ScoredAnswer(said, leave_one_out_records(answers, records, said))

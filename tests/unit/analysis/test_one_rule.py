@@ -21,9 +21,9 @@ from dataengine.core.comparison import BOOTSTRAP, MCNEMAR, compare_units
 from dataengine.core.decision import promote
 from dataengine.core.events import RunRested, WeaknessReport
 from dataengine.core.questions import Answer, AnswerMode
-from dataengine.core.units import Unit
+from dataengine.core.units import ScoringUnit
 from dataengine.evaluation.benchmarks.registry import find_benchmark
-from dataengine.evaluation.judging import judge_of
+from dataengine.evaluation.scorer import scorer_of
 from dataengine.evaluation.scores import rule_of, with_units
 from dataengine.wire.documents import AnalysisDoc, Prediction
 from tests.unit.analysis.synthetic_run import SyntheticRun
@@ -95,10 +95,10 @@ def in_the_loop(own: Path, answers: Sequence[str | None]) -> list[Prediction]:
     """The predictions as the evaluator judges and stores them."""
     benchmark = find_benchmark(str(own))
     questions = benchmark.read(own.parent / "q.jsonl").questions
-    judge = judge_of(benchmark, AnswerMode.FREE_FORM, None)
+    scorer = scorer_of(benchmark, AnswerMode.FREE_FORM, None)
     rows = []
     for question, text in zip(questions, answers, strict=True):
-        reading = None if text is None else judge(question, Answer(question.question_id, text, ""))
+        answer = None if text is None else scorer(question, Answer(question.question_id, text, ""))
         rows.append(
             Prediction(
                 question_id=question.question_id,
@@ -108,8 +108,8 @@ def in_the_loop(own: Path, answers: Sequence[str | None]) -> list[Prediction]:
                 question_type=question.question_type,
                 gold=question.answer_text,
                 raw=text or "",
-                read_as=reading.read_as if reading else "",
-                score=reading.score if reading else None,
+                read_as=answer.extracted if answer else "",
+                score=answer.score if answer else None,
             )
         )
     return with_units(rule_of(benchmark, None), questions, rows)
@@ -220,8 +220,8 @@ def two_answers(generator: random.Random, questions: int, images: int, moving: f
         second = answer(image) if generator.random() < moving else first
         if generator.random() < 0.5:
             first, second = second, first
-        before.append(Unit(str(i), "t", str(image), first))
-        now.append(Unit(str(i), "t", str(image), second))
+        before.append(ScoringUnit(str(i), "t", str(image), first))
+        now.append(ScoringUnit(str(i), "t", str(image), second))
     compared = compare_units(before, now)
     return promote(compared.overall, {}, alpha=ALPHA).promoted
 

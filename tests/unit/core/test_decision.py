@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from dataengine.core.allocation import DiagnoseScore
 from dataengine.core.comparison import Comparison, compare_units
 from dataengine.core.decision import (
-    RestReason,
+    CompletionReason,
     RoundOutcome,
     Rules,
     RunHistory,
@@ -15,7 +15,7 @@ from dataengine.core.decision import (
     promote,
     weak_types,
 )
-from dataengine.core.units import Unit
+from dataengine.core.units import ScoringUnit
 
 
 def flipped(n: int, gained: int, lost: int) -> Comparison:
@@ -23,7 +23,7 @@ def flipped(n: int, gained: int, lost: int) -> Comparison:
     before = [0.0] * gained + [1.0] * (n - gained)
     now = [1.0] * gained + [0.0] * lost + [1.0] * (n - gained - lost)
     return compare_units(
-        *([Unit(str(i), "t", str(i), value) for i, value in enumerate(side)] for side in (before, now))
+        *([ScoringUnit(str(i), "t", str(i), value) for i, value in enumerate(side)] for side in (before, now))
     ).overall
 
 
@@ -44,13 +44,13 @@ def test_a_run_with_a_weakness_turns_and_names_it() -> None:
 
 def test_it_rests_when_the_rounds_are_spent() -> None:
     history = after(*(RoundOutcome(k, True, 0.05, 100) for k in (1, 2, 3)))
-    assert decide(history, Rules(rounds=3)).rest_reason is RestReason.ROUNDS
+    assert decide(history, Rules(rounds=3)).rest_reason is CompletionReason.ROUNDS
     assert decide(history, Rules(rounds=4)).turn
 
 
 def test_it_rests_when_the_budget_is_spent() -> None:
     history = after(RoundOutcome(1, True, 0.05, 500))
-    assert decide(history, Rules(rounds=3, budget=500)).rest_reason is RestReason.BUDGET
+    assert decide(history, Rules(rounds=3, budget=500)).rest_reason is CompletionReason.BUDGET
     assert decide(history, Rules(rounds=3, budget=501)).turn
 
 
@@ -58,13 +58,13 @@ def test_it_rests_when_nothing_is_weak_beyond_noise() -> None:
     fine = {"a": DiagnoseScore(100, 0.97), "b": DiagnoseScore(3, 1.0)}
     decision = decide(RunHistory((BASE,), fine), Rules(rounds=3))
     assert not decision.turn
-    assert decision.rest_reason is RestReason.NO_WEAKNESS
+    assert decision.rest_reason is CompletionReason.NO_WEAKNESS
 
 
 def test_it_rests_after_as_many_idle_rounds_as_its_patience() -> None:
     idle = [RoundOutcome(k, False, 0.0, 100) for k in (1, 2)]
     assert decide(after(*idle[:1]), Rules(rounds=9, patience=2)).turn
-    assert decide(after(*idle), Rules(rounds=9, patience=2)).rest_reason is RestReason.SMALL_GAIN
+    assert decide(after(*idle), Rules(rounds=9, patience=2)).rest_reason is CompletionReason.SMALL_GAIN
 
 
 def test_a_good_round_makes_it_patient_again() -> None:
@@ -74,7 +74,7 @@ def test_a_good_round_makes_it_patient_again() -> None:
 
 def test_a_promotion_that_gains_less_than_asked_is_idle() -> None:
     history = after(RoundOutcome(1, True, 0.01), RoundOutcome(2, True, 0.01))
-    assert decide(history, Rules(rounds=9, patience=2, min_gain=0.02)).rest_reason is RestReason.SMALL_GAIN
+    assert decide(history, Rules(rounds=9, patience=2, min_gain=0.02)).rest_reason is CompletionReason.SMALL_GAIN
 
 
 def test_the_evaluation_of_the_base_is_never_idle() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dataengine.core.comparison import compare_units
 from dataengine.core.resampling import ClusterDraws, clustered_mean_interval
 from dataengine.core.statistics import Interval
-from dataengine.core.units import Unit
+from dataengine.core.units import ScoringUnit
 
 ROWS = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 5)), min_size=1, max_size=30)
 
@@ -63,7 +63,7 @@ def test_twins_within_a_cluster_add_no_information() -> None:
 
 def interval_of_difference(first: Sequence[float], second: Sequence[float]) -> Interval:
     return compare_units(
-        *([Unit(str(i), "t", str(i), value) for i, value in enumerate(side)] for side in (first, second))
+        *([ScoringUnit(str(i), "t", str(i), value) for i, value in enumerate(side)] for side in (first, second))
     ).overall.interval
 
 

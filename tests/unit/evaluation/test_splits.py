@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dataengine.core.questions import Question
-from dataengine.evaluation.splits import Asked, halves, limited, twin_images
+from dataengine.evaluation.splits import QuestionSet, halves, limited, twin_images
 
 
 def question(number: int, image: int, kind: str = "a") -> Question:
@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_halves() -> None:
 
 def test_an_image_under_two_names_is_in_one_half() -> None:
     questions = [question(number, number) for number in range(40)]
-    twins = twin_images(Asked(tuple(questions), lambda name: bytes([int(name) // 2])))
+    twins = twin_images(QuestionSet(tuple(questions), lambda name: bytes([int(name) // 2])))
     assert twins == {str(number): str(number - 1) for number in range(1, 40, 2)}
     diagnose, report = halves(questions, 0.5, 3, twins)
     assert len(diagnose) == len(report) == 20

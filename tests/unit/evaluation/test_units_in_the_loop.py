@@ -9,7 +9,7 @@ from dataengine.core.errors import ConfigurationError
 from dataengine.core.ports import AskStudent
 from dataengine.core.questions import AnswerMode, Question, Split
 from dataengine.evaluation.benchmarks.registry import find_benchmark
-from dataengine.evaluation.judging import judge_of
+from dataengine.evaluation.scorer import scorer_of
 from dataengine.evaluation.splits import limited
 from dataengine.wire.units import units_of
 from tests.unit.evaluation.benchmarks import official_files as made
@@ -80,7 +80,7 @@ async def test_vqa_gets_an_interval_by_image_and_stays_a_mean(tmp_path: Path) ->
 
 def test_a_mode_in_which_a_benchmark_is_not_asked_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"mode likelihood\. Choose one of: free-form"):
-        judge_of(find_benchmark("vqav2"), AnswerMode.LIKELIHOOD, None)
+        scorer_of(find_benchmark("vqav2"), AnswerMode.LIKELIHOOD, None)
 
 
 def test_a_limit_keeps_together_what_is_scored_together() -> None:

@@ -11,7 +11,7 @@ from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.questions import AnswerMode
 from dataengine.evaluation.benchmarks.registry import BENCHMARKS, find_benchmark
 from dataengine.evaluation.offline.dataset_check import check_dataset
-from dataengine.evaluation.offline.predictions import Predictions, judged
+from dataengine.evaluation.offline.predictions import Predictions, score_predictions
 from dataengine.evaluation.offline.scorecard import Scorecard, scorecard
 from tests.unit.evaluation.benchmarks import official_files as made
 
@@ -59,7 +59,9 @@ def perfect(name: str, variant: str, answers: dict[str, str]) -> dict[str, str]:
 
 def scored(name: str, variant: str, folder: Path, texts: dict[str, str]) -> Scorecard:
     benchmark = find_benchmark(name)
-    return scorecard(benchmark, judged(benchmark, benchmark.read(folder), Predictions(folder, texts), variant), variant)
+    return scorecard(
+        benchmark, score_predictions(benchmark, benchmark.read(folder), Predictions(folder, texts), variant), variant
+    )
 
 
 def test_every_benchmark_is_tried_here() -> None:
@@ -200,7 +202,7 @@ def test_a_test_split_gives_the_servers_file_and_no_score(
     dataset = benchmark.read(tmp_path)
     assert not dataset.scorable
     with pytest.raises(InputError, match=r"not public.*--upload"):
-        judged(benchmark, dataset, Predictions(tmp_path, answers), benchmark.variants[0])
+        score_predictions(benchmark, dataset, Predictions(tmp_path, answers), benchmark.variants[0])
     benchmark.upload(dataset.questions, {next(iter(answers)): "The Dog."}, tmp_path / "up.json")
     rows = json.loads((tmp_path / "up.json").read_text())
     assert [row["answer"] for row in rows] == ["dog", *[""] * (len(answers) - 1)]

@@ -10,7 +10,7 @@ import pytest
 from dataengine.core.errors import ConfigurationError, InputError
 from dataengine.core.questions import AnswerMode
 from dataengine.evaluation.benchmarks.registry import find_benchmark
-from dataengine.evaluation.offline.predictions import Predictions, judged
+from dataengine.evaluation.offline.predictions import Predictions, score_predictions
 from dataengine.evaluation.offline.scorecard import scorecard
 from tests.unit.evaluation.benchmarks.official_files import put
 
@@ -47,7 +47,9 @@ def test_it_is_read_asked_and_scored(suffix: str, tmp_path: Path) -> None:
     assert [question.gold for question in dataset.questions] == [1, 0]
     assert benchmark.prompt(dataset.questions[0], "x", AnswerMode.LETTER) == "What?\nA. stop\nB. go\nOne letter."
     card = scorecard(
-        benchmark, judged(benchmark, dataset, Predictions(tmp_path, {"a": "B", "b": "B"}), "letter"), "letter"
+        benchmark,
+        score_predictions(benchmark, dataset, Predictions(tmp_path, {"a": "B", "b": "B"}), "letter"),
+        "letter",
     )
     assert (card.benchmark, card.score, card.by_type["word"].score, card.extra["chance"]) == (
         "signs",
@@ -74,8 +76,8 @@ def test_open_questions_take_each_scorer(
     put(tmp_path / "q.jsonl", json.dumps({"question": "Color?", "image": "1", "answer": answer}) + "\n")
     path = put(tmp_path / "own.yaml", f"name: own\nfile: q.jsonl\nscorer: {scorer}\n")
     benchmark = find_benchmark(str(path))
-    rows = judged(benchmark, benchmark.read(tmp_path), Predictions(path, {"0": said}), benchmark.variants[0])
-    assert rows[0].reading.score == pytest.approx(score)
+    rows = score_predictions(benchmark, benchmark.read(tmp_path), Predictions(path, {"0": said}), benchmark.variants[0])
+    assert rows[0].answer.score == pytest.approx(score)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_choices_take_each_scorer(said: str, letter: str, tmp_path: Path) -> Non
     path = write(tmp_path, "jsonl")
     path.write_text(path.read_text().replace("scorer: letter", f"scorer: {said}"))
     benchmark = find_benchmark(str(path))
-    assert benchmark.judge(benchmark.read(tmp_path).questions[0], letter, said).score == 1.0
+    assert benchmark.score_answer(benchmark.read(tmp_path).questions[0], letter, said).score == 1.0
 
 
 @pytest.mark.parametrize(

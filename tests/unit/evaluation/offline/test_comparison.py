@@ -7,11 +7,11 @@ import pytest
 from dataengine.core.errors import InputError
 from dataengine.core.questions import Question
 from dataengine.core.statistics import mcnemar_exact
-from dataengine.evaluation.benchmarks.benchmark import Benchmark, Judgement
+from dataengine.evaluation.benchmarks.benchmark import Benchmark, ScoredQuestion
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.offline.comparison import Comparison, compare
-from dataengine.evaluation.offline.predictions import Predictions, judged
-from dataengine.evaluation.scoring.reading import Reading
+from dataengine.evaluation.offline.predictions import Predictions, score_predictions
+from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
 from tests.unit.evaluation.benchmarks import official_files as made
 
 
@@ -21,13 +21,15 @@ def compared(
     benchmark = find_benchmark(name)
     chosen = benchmark.variant(variant)
     dataset = benchmark.read(folder)
-    sides = [judged(benchmark, dataset, Predictions(folder, texts), chosen) for texts in (first, second)]
+    sides = [score_predictions(benchmark, dataset, Predictions(folder, texts), chosen) for texts in (first, second)]
     return compare(benchmark, sides[0], sides[1], chosen)
 
 
-def judgements(values: list[float]) -> list[Judgement]:
+def scored_questions(values: list[float]) -> list[ScoredQuestion]:
     return [
-        Judgement(Question(str(i), f"p{i // 2}", "?", "even" if i % 2 == 0 else "odd"), "x", Reading("x", value))
+        ScoredQuestion(
+            Question(str(i), f"p{i // 2}", "?", "even" if i % 2 == 0 else "odd"), "x", ScoredAnswer("x", value)
+        )
         for i, value in enumerate(values)
     ]
 
@@ -45,7 +47,7 @@ class Graded(Percent):
 
 def test_right_or_wrong_answers_get_the_exact_mcnemar_test() -> None:
     first, second = [0.0] * 30 + [1.0] * 70, [1.0] * 20 + [0.0] * 10 + [1.0] * 66 + [0.0] * 4
-    result = compare(Percent(), judgements(first), judgements(second), "exact")
+    result = compare(Percent(), scored_questions(first), scored_questions(second), "exact")
     assert result.test == "exact McNemar"
     assert result.whole.p == mcnemar_exact(20, 4)
     assert (result.whole.better, result.whole.worse) == (20, 4)
@@ -58,7 +60,7 @@ def test_right_or_wrong_answers_get_the_exact_mcnemar_test() -> None:
 def test_graded_answers_get_a_clustered_test() -> None:
     first = [0.3, 0.6] * 40
     second = [value + (0.1 if i % 5 else -0.1) for i, value in enumerate(first)]
-    result = compare(Graded(), judgements(first), judgements(second), "exact")
+    result = compare(Graded(), scored_questions(first), scored_questions(second), "exact")
     assert "clustered" in result.test
     assert result.whole.p < 0.001
     assert result.whole.difference == pytest.approx(6.0)
@@ -66,14 +68,14 @@ def test_graded_answers_get_a_clustered_test() -> None:
 
 def test_the_same_predictions_do_not_differ() -> None:
     for benchmark in (Percent(), Graded()):
-        result = compare(benchmark, judgements([1.0, 0.0, 1.0]), judgements([1.0, 0.0, 1.0]), "exact")
+        result = compare(benchmark, scored_questions([1.0, 0.0, 1.0]), scored_questions([1.0, 0.0, 1.0]), "exact")
         assert (result.whole.difference, result.whole.p, result.whole.interval, result.flips) == (0, 1.0, (0, 0), ())
         assert result.whole.smallest is None
 
 
 def test_types_are_holm_corrected() -> None:
     first, second = [0.0] * 40, [1.0, 0.0] * 20
-    result = compare(Percent(), judgements(first), judgements(second), "exact")
+    result = compare(Percent(), scored_questions(first), scored_questions(second), "exact")
     even = result.by_type["even"]
     assert even.p_holm == pytest.approx(2 * even.p)
     assert result.by_type["odd"].p_holm == 1.0

@@ -8,7 +8,7 @@ import pytest
 
 from dataengine.core.errors import InputError
 from dataengine.evaluation.benchmarks.registry import find_benchmark
-from dataengine.evaluation.offline.predictions import judged, read_predictions
+from dataengine.evaluation.offline.predictions import read_predictions, score_predictions
 from dataengine.evaluation.offline.scorecard import Scorecard, scorecard
 from tests.unit.evaluation.benchmarks import official_files as made
 
@@ -20,7 +20,7 @@ def scored(name: str, data: Path, predictions: Path, variant: str | None = None)
     chosen = benchmark.variant(variant)
     dataset = benchmark.read(data)
     given = read_predictions(predictions, benchmark, dataset, chosen)
-    return scorecard(benchmark, judged(benchmark, dataset, given, chosen), chosen)
+    return scorecard(benchmark, score_predictions(benchmark, dataset, given, chosen), chosen)
 
 
 def lines(path: Path, rows: list[dict[str, object]]) -> Path:

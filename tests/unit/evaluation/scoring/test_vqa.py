@@ -50,7 +50,7 @@ def test_golds_that_differ_only_in_outer_blanks_are_unanimous() -> None:
 
 def test_the_prediction_is_shown_as_it_was_compared() -> None:
     golds = Golds(("1 way",) * 5 + ("street",) * 5)
-    assert VqaScorer().score(golds, "The one-way!").read_as == "1 way"
+    assert VqaScorer().score(golds, "The one-way!").extracted == "1 way"
 
 
 def test_m4c_refuses_other_than_ten_golds() -> None:

@@ -1,4 +1,4 @@
-"""Asking the student every question of a split, in stretches that survive a kill."""
+"""Asking the student every question of a split, in chunks that survive a kill."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from dataengine.core.identity import digest_of
 from dataengine.core.ports import AskStudent, Progress, Store, Student
 from dataengine.core.questions import Answer, AnswerMode, NoAnswer, Question
 from dataengine.evaluation.benchmarks.benchmark import Benchmark
-from dataengine.evaluation.judging import Judge
-from dataengine.evaluation.splits import Asked
+from dataengine.evaluation.scorer import Scorer
+from dataengine.evaluation.splits import QuestionSet
 from dataengine.wire.documents import Prediction, decode_lines, encode_lines
 
 NOT_PUBLIC = "the right answer is not public"
-STRETCH = 256
+CHUNK = 256
 """Questions asked at once: what a kill can lose."""
 
 
 @dataclass(frozen=True, slots=True)
-class Interview:
+class InferenceRun:
     """One checkpoint, one run, one round: everything that asking a question needs beside the question."""
 
     store: Store
@@ -34,43 +34,43 @@ class Interview:
     checkpoint: ArtifactRef
     family: str
     mode: AnswerMode
-    judge: Judge | None
+    scorer: Scorer | None
 
-    async def ask(self, asked: Asked, split: str) -> list[Prediction]:
+    async def ask(self, question_set: QuestionSet, split: str) -> list[Prediction]:
         """Predictions in the order of the questions. What an interrupted evaluation had asked is not asked again."""
-        return [prediction async for stretch in self.stretches(asked, split) for prediction in stretch]
+        return [prediction async for chunk in self.chunks(question_set, split) for prediction in chunk]
 
-    async def stretches(self, asked: Asked, split: str) -> AsyncIterator[list[Prediction]]:
-        """The same in pieces, for those who need not hold all of them. Without a judge no prediction has a score."""
-        stage, total = f"evaluate {split}", len(asked.questions)
+    async def chunks(self, question_set: QuestionSet, split: str) -> AsyncIterator[list[Prediction]]:
+        """The same in pieces, for those who need not hold all of them. Without a scorer no prediction has a score."""
+        stage, total = f"evaluate {split}", len(question_set.questions)
         self.progress.report(self.keys.run, self.round, stage, 0, total)
-        for start in range(0, total, STRETCH):
-            stretch = Asked(asked.questions[start : start + STRETCH], asked.read_image)
-            yield await self._stretch(stretch, split, start // STRETCH)
-            self.progress.report(self.keys.run, self.round, stage, start + len(stretch.questions), total)
+        for start in range(0, total, CHUNK):
+            chunk = QuestionSet(question_set.questions[start : start + CHUNK], question_set.read_image)
+            yield await self._chunk(chunk, split, start // CHUNK)
+            self.progress.report(self.keys.run, self.round, stage, start + len(chunk.questions), total)
 
-    async def _stretch(self, asked: Asked, split: str, number: int) -> list[Prediction]:
+    async def _chunk(self, question_set: QuestionSet, split: str, number: int) -> list[Prediction]:
         key = self.keys.round(self.round, f"answers/{split}-{number:05d}.jsonl")
         done = await asyncio.to_thread(self.store.find, key)
         if done is None:
-            asks, refused = await asyncio.to_thread(self._asks, asked)
+            asks, refused = await asyncio.to_thread(self._asks, question_set)
             answers = await self.student.answer([ask for ask, _ in asks], self.checkpoint) if asks else []
             given = {answer.question_id: answer for answer in [*answers, *refused]}
             digests = {ask.question_id: digest for ask, digest in asks}
             predictions = [
                 self._prediction(question, split, given[question.question_id], digests.get(question.question_id, ""))
-                for question in asked.questions
+                for question in question_set.questions
             ]
             done = await asyncio.to_thread(self.store.claim, key, encode_lines(predictions))
         return decode_lines(Prediction, await asyncio.to_thread(self.store.get, done), done.uri)
 
-    def _asks(self, asked: Asked) -> tuple[list[tuple[AskStudent, str]], list[NoAnswer]]:
+    def _asks(self, question_set: QuestionSet) -> tuple[list[tuple[AskStudent, str]], list[NoAnswer]]:
         """What can be asked, each with its image's digest, and what cannot because its image is broken."""
         asks: list[tuple[AskStudent, str]] = []
         refused: list[NoAnswer] = []
-        for question in asked.questions:
+        for question in question_set.questions:
             try:
-                image = asked.read_image(question.image) if question.image else b""
+                image = question_set.read_image(question.image) if question.image else b""
             except InputError as error:
                 refused.append(NoAnswer(question.question_id, str(error)))
                 continue
@@ -94,8 +94,8 @@ class Interview:
             return Prediction.model_validate(
                 {**common, "raw": "", "read_as": "", "score": None, "reason": answer.reason}
             )
-        read_as, score = ("", None) if self.judge is None else self.judge(question, answer)
+        read_as, score = ("", None) if self.scorer is None else self.scorer(question, answer)
         said = {"raw": answer.text, "read_as": read_as, "score": score, "losses": answer.choice_losses}
-        if self.judge is None:
+        if self.scorer is None:
             said["reason"] = NOT_PUBLIC
         return Prediction.model_validate({**common, **said, "answered_by": answer.checkpoint})

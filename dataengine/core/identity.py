@@ -8,17 +8,22 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from dataengine.core.text import storable
+
 _NAMESPACE = uuid.UUID("6b6a3f0e-7a43-5d5c-9a55-6d1e0d6f0b1a")
 
 
 def derived_id(*parts: str | int) -> str:
     """The uuid5 of `parts`: the same parts give the same id in every process, so that a redelivery makes no twin."""
-    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(str(part) for part in parts)))
+    return str(uuid.uuid5(_NAMESPACE, storable("\x1f".join(str(part) for part in parts))))
 
 
 def derived_seed(*parts: str | int) -> int:
     """A seed in [0, 2**63) that depends on nothing but `parts`."""
-    return int.from_bytes(hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).digest()[:8], "big") >> 1
+    return (
+        int.from_bytes(hashlib.sha256(storable("\x1f".join(str(part) for part in parts)).encode()).digest()[:8], "big")
+        >> 1
+    )
 
 
 def digest_of(data: bytes) -> str:
@@ -57,5 +62,8 @@ def _weight_files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def canonical_json(value: Mapping[str, object] | Sequence[object]) -> bytes:
-    """`value` as JSON with sorted keys and no blanks: equal values give equal bytes, and so equal digests."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    """`value` as JSON with sorted keys and no blanks: equal values give equal bytes, and so equal digests.
+
+    Half a character, which has no UTF-8 (a teacher may send one), is kept as U+FFFD.
+    """
+    return storable(json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)).encode()

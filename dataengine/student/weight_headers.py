@@ -15,6 +15,10 @@ _NUMBERS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "B
 _OTHERS = {"I64": torch.int64, "I32": torch.int32, "I16": torch.int16, "I8": torch.int8, "U8": torch.uint8}
 _KINDS = {**_NUMBERS, **_OTHERS, "BOOL": torch.bool}
 
+_FOREIGN = (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError, RecursionError,
+            RuntimeError, OverflowError)  # fmt: skip
+"""What a header that is none makes the JSON parser and torch raise."""
+
 
 def safetensors_header(path: Path) -> dict[str, torch.Tensor]:
     """Every tensor of the file without its numbers (on torch's meta device); only the header is read.
@@ -35,8 +39,8 @@ def safetensors_header(path: Path) -> dict[str, torch.Tensor]:
         entries = {name: entry for name, entry in told.items() if name != "__metadata__"}
         end = max((int(entry["data_offsets"][1]) for entry in entries.values()), default=0)
         tensors = {name: _empty(path, name, entry) for name, entry in entries.items()}
-    except (UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(f"{path}: is no whole weights file: its header cannot be read: {error!r}") from error
+    except _FOREIGN as error:
+        raise ValueError(f"{path}: is no whole weights file: its header cannot be read: {repr(error)[:300]}") from error
     expected = _LENGTH_BYTES + length + end
     if size != expected:
         raise ValueError(f"{path}: is no whole weights file: it has {size:,} of {expected:,} bytes")

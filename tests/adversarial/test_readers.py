@@ -200,3 +200,30 @@ def test_headers_of_weights(data: bytes) -> None:
 def test_a_stores_keys_from_documents_are_names() -> None:
     assert ArtifactRef("artifact://../x", "d", 1).key == "../x"  # a reference is only a claim: the store checks it
     assert set(FORMATS) == {"seed", "llava", "sharegpt", "parquet"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 50_000,
+        as_json({"w": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]}}),
+        as_json({"w": {"dtype": "F32", "shape": [2**70], "data_offsets": [0, 4]}}),
+        as_json({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 2**80]}}),
+        as_json({"w": 3}),
+        as_json([1]),
+        b"\xff\xfe",
+    ],
+)
+def test_odd_headers_of_weights_are_one_clear_error(tmp_path: Path, header: bytes) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    with pytest.raises(ValueError, match="(is no whole weights file|but its shape needs)") as caught:
+        safetensors_header(path)
+    assert len(str(caught.value)) < 1_000
+
+
+def test_an_images_address_is_never_fetched(tmp_path: Path) -> None:
+    record = as_json({"image": "http://127.0.0.1:9/x.png", "conversations": SAID})
+    (tmp_path / "m.jsonl").write_bytes(record)
+    caught = survives(lambda: read_records(tmp_path / "m.jsonl", turns_in("direct", 0)))
+    assert caught is not None and "has an empty part" in str(caught)

@@ -217,7 +217,7 @@ def test_a_stores_keys_from_documents_are_names() -> None:
 def test_odd_headers_of_weights_are_one_clear_error(tmp_path: Path, header: bytes) -> None:
     path = tmp_path / "w.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
-    with pytest.raises(ValueError, match="(is no whole weights file|but its shape needs)") as caught:
+    with pytest.raises(ValueError, match=r"(is no whole weights file|but its shape needs)") as caught:
         safetensors_header(path)
     assert len(str(caught.value)) < 1_000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from dataengine.core.errors import DataEngineError, InputError
@@ -22,25 +23,35 @@ def mix_line(run: RunFile, counts: dict[str, int]) -> str:
     if mix is None:
         return "none"
     sizes: dict[str, int] = {}
+    seen: dict[str, int] = {}
     broken: list[DataEngineError] = []
     for given in mix.sets:
         try:
-            sizes[given.name] = _count(given)
+            sizes[given.name], seen[given.name] = _count(given)
         except DataEngineError as error:
             broken.append(error)
     if broken:
         raise broken[0] if len(broken) == 1 else _all_of(broken)
     counts["mix"] = sum(sizes.values())
-    told = ", ".join(f"{name} {size:,}" for name, size in sizes.items()) or "nothing beside the engine's data"
+    told = (
+        ", ".join(f"{name} {size:,}{_blind(size, seen[name])}" for name, size in sizes.items())
+        or "nothing beside the engine's data"
+    )
     return f"by {mix.by}: {told}; the engine's data as {', '.join(part.form for part in mix.engine)}" + _share(mix)
 
 
-def _count(given: MixedSection) -> int:
-    form = given.form or "direct"
-    known = sum(1 for _ in read_records(given.data, turns_in(form, 0), given.images))
+def _blind(records: int, seen: int) -> str:
+    """How many records have no image, where some have none: a key that nobody reads shows here."""
+    return "" if seen == records else f" ({records - seen:,} without an image)"
+
+
+def _count(given: MixedSection) -> tuple[int, int]:
+    """How many records there are, and how many of them have an image."""
+    turns = turns_in(given.form or "direct", 0)
+    known = Counter(record.image is not None for record in read_records(given.data, turns, given.images))
     if not known:
         raise InputError("holds no record", where=str(given.data), todo=f"Fill the data set {given.name!r} or drop it")
-    return known
+    return known.total(), known[True]
 
 
 def _all_of(broken: list[DataEngineError]) -> InputError:

@@ -85,3 +85,9 @@ def test_paths_of_a_mix_are_relative_to_the_run_file(folder: Path) -> None:
     assert mix is not None
     (given,) = mix.sets
     assert (given.data, given.images) == (folder / "mixes" / "a.json", folder / "pictures")
+
+
+def test_records_without_an_image_are_counted_aloud(folder: Path) -> None:
+    blind = {"conversations": [{"from": "human", "value": "Why?"}, {"from": "gpt", "value": "so"}]}
+    (folder / "some.json").write_text(json.dumps([ROW, blind, ROW]))
+    assert "some 3 (1 without an image)" in mix_line(run(folder, "some.json"), {})

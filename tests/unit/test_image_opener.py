@@ -144,3 +144,12 @@ def test_a_torn_image_is_an_image_or_our_own_error(seed: bytes, data: st.DataObj
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not decode: No such file or directory"):
         open_image(tmp_path / "gone.png", "x")
+
+
+@pytest.mark.parametrize("form", ["ICO", "TGA", "PCX", "JPEG2000"])
+def test_a_format_that_is_not_listed_is_refused_although_pillow_reads_it(form: str) -> None:
+    data = saved(Image.new("RGB", (16, 16), "red"), form)
+    assert Image.open(io.BytesIO(data)).size == (16, 16)
+    for opener in (open_image, check_image):
+        with pytest.raises(InputError, match="of no known image format"):
+            opener(data, "x")

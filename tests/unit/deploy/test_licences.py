@@ -29,8 +29,8 @@ def shipped() -> dict[str, str]:
             continue
         told = held.metadata
         classifiers = [line for line in told.get_all("Classifier") or [] if line.startswith("License")]
-        first_line = (told.get("License") or "").split("\n")[0][:200]
-        found[key] = " | ".join([told.get("License-Expression") or first_line, *classifiers])
+        named = told.get_all("License-Expression") or told.get_all("License") or []
+        found[key] = " | ".join([*(text.split("\n")[0][:200] for text in named), *classifiers])
         for line in held.requires or []:
             wanted = Requirement(line)
             if whole or wanted.marker is None or wanted.marker.evaluate({"extra": ""}):

@@ -30,7 +30,7 @@ class TemplateIndex:
 
     Exact, by prefix filtering (Bayardo, Ma, Srikant 2007): two texts of n and m words whose indel similarity
     2 LCS / (n + m) is above t share more than t (n + m) / 2 words, which is at least t n / (2 - t). Of the words in the
-    order of their rarity, the first n - floor(t n / (2 - t)) of both then have one in common. Only first texts are
+    order of their rarity, the first n + 1 - floor(t n / (2 - t)) of both then have two in common. Only first texts are
     indexed, so that a template of a hundred thousand texts costs as many look-ups, not as many squared.
     """
 
@@ -54,7 +54,11 @@ class TemplateIndex:
     def _find(self, text: str, plain: str) -> str:
         prefix = list(self._prefix(plain.split()))
         prepared = self._vocabulary.encode(plain)
-        near = sorted({number for token in prefix for number in self._by_token[token]})
+        shared = Counter[int]()
+        for token in prefix:
+            shared.update(self._by_token.get(token, ()))
+        least = 2 if self._sure(len(prepared)) else 1
+        near = sorted(number for number, times in shared.items() if times >= least)
         near = [number for number in near if self._lengths_fit(len(prepared), len(self._prepared[number]))]
         if near:
             others = [self._prepared[number] for number in near]
@@ -74,9 +78,12 @@ class TemplateIndex:
         for word in words:
             tokens.append((self._frequency[word], word, seen[word]))
             seen[word] += 1
-        shared = floor(self._limit * len(words) / (2 - self._limit) + 1e-9)
-        for _, word, place in sorted(tokens)[: len(words) - shared]:
+        for _, word, place in sorted(tokens)[: len(words) - self._sure(len(words)) + 1]:
             yield word, place
+
+    def _sure(self, words: int) -> int:
+        """How many words, less one, a text of so many shares at least with any that is alike."""
+        return floor(self._limit * words / (2 - self._limit) + 1e-9)
 
     def _lengths_fit(self, one: int, other: int) -> bool:
         return 2 * min(one, other) > self._limit * (one + other)

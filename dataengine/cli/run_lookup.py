@@ -24,7 +24,7 @@ from dataengine.runtime.progress import StageProgress, progress_of
 from dataengine.runtime.run_directory import RunDirectory
 
 LATELY = 120.0
-"""Seconds: services that said how far they are within this time are at work."""
+"""Seconds: services whose word on how far they are reached the bus within this time are at work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,17 @@ from dataengine.core.questions import Answer, AnswerMode, NoAnswer
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Bytes on a topic. Headers are CloudEvents attributes in binary mode (`ce_id`, `ce_type`, …) and `traceparent`."""
+    """Bytes on a topic. Headers are CloudEvents attributes in binary mode (`ce_id`, `ce_type`, …) and `traceparent`.
+
+    `at` is when the bus got it (seconds since 1970, on the bus's own clock), on messages that a bus gives out. Whoever
+    publishes leaves it alone, and it is no part of what a message says: two that differ in it alone are equal.
+    """
 
     topic: str
     key: str
     value: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+    at: float | None = field(default=None, compare=False)
 
 
 class Delivery(Protocol):

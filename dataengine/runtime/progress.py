@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from time import time
@@ -21,7 +21,8 @@ PROGRESS = "progress"
 
 @dataclass(frozen=True, slots=True)
 class StageProgress:
-    """How far one stage of a round is: `done` of `total` units, said at `at` (seconds since 1970)."""
+    """How far one stage of a round is: `done` of `total` units, said at `at` (seconds since 1970): on the clock of the
+    service that said it, and once read from a bus on the bus's."""
 
     run: str
     round: int
@@ -39,18 +40,20 @@ class StageProgress:
 
 class BusProgress:
     """The `Progress` port over a bus. Reports of a stage within `every` seconds are one message; what cannot be
-    published is said with the next one. Safe to report to from any thread."""
+    published is said with the next one. Safe to report to from any thread. `clock` tells seconds since 1970."""
 
-    def __init__(self, bus: Bus, every: float = 1.0) -> None:
+    def __init__(self, bus: Bus, every: float = 1.0, clock: Callable[[], float] = time) -> None:
         self._bus = bus
         self._every = every
+        self._clock = clock
         self._news: dict[tuple[str, int, str], StageProgress] = {}
         self._lock = threading.Lock()
 
     def report(self, run: str, round_number: int, stage: str, done: float, total: float, note: str = "") -> None:
         """See `Progress.report`."""
         with self._lock:
-            self._news[run, round_number, stage] = StageProgress(run, round_number, stage, done, total, note, time())
+            said = StageProgress(run, round_number, stage, done, total, note, self._clock())
+            self._news[run, round_number, stage] = said
 
     async def flush(self) -> None:
         """Publish what was reported since the last time. Raises Retryable, and keeps it then."""
@@ -91,14 +94,16 @@ async def told_progress(bus: Bus, every: float = 1.0) -> AsyncIterator[BusProgre
 
 async def progress_of(bus: Bus, run: str) -> Sequence[StageProgress]:
     """The last word on each stage of a run, in the order in which the stages began. Of replicas that share a stage the
-    one that knows of more is believed: nothing that was done is undone."""
+    one that knows of more is believed: nothing that was done is undone. When it was said is told by the bus's
+    clock: that of a service may be minutes off."""
     last: dict[tuple[int, str], StageProgress] = {}
     for message in await bus.history([PROGRESS]):
         if message.key == run:
             progress = StageProgress(**json.loads(message.value))
             known = last.get((progress.round, progress.stage))
             done = max(progress.done, known.done) if known and known.total == progress.total else progress.done
-            last[progress.round, progress.stage] = replace(progress, done=done)
+            at = progress.at if message.at is None else message.at
+            last[progress.round, progress.stage] = replace(progress, done=done, at=at)
     return list(last.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import time
 from uuid import uuid4
 
 import pytest
@@ -11,6 +12,8 @@ from dataengine.core.ports import Bus, Delivery, Message, Subscription
 
 _PATIENCE = 20.0
 _QUIET = 0.7
+_OFF = 60.0
+"""Seconds that a broker's clock may be from this machine's; only to tell it from a publisher's word."""
 
 
 async def soon(subscription: Subscription) -> Delivery:
@@ -52,6 +55,18 @@ class BusContract:
         await bus.publish([message])
         subscription = await bus.subscribe(group, ["eval-done"])
         assert (await soon(subscription)).message == message
+
+    async def test_a_message_tells_when_the_bus_got_it(self, bus: Bus, group: str) -> None:
+        """On the bus's clock, not on the publisher's: what the publisher wrote there is not looked at."""
+        await bus.publish([Message("eval-done", group, b"1", at=1.0), Message("eval-done", group, b"2", at=9e9)])
+        first, second = [message for message in await bus.history(["eval-done"]) if message.key == group]
+        assert first.at is not None and second.at is not None
+        assert abs(first.at - time()) < _OFF and abs(second.at - time()) < _OFF
+        delivery = await soon(await bus.subscribe(group, ["eval-done"]))
+        while delivery.message.key != group:
+            await delivery.commit()
+            delivery = await soon(await bus.subscribe(group, ["eval-done"]))
+        assert delivery.message.at == first.at
 
     async def test_messages_of_one_key_come_in_order_one_at_a_time(self, bus: Bus, group: str) -> None:
         """The second waits for the commit of the first."""

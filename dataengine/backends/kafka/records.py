@@ -24,7 +24,9 @@ def message_of(record: ConsumerRecord, prefix: str) -> Message:
     """The message of a record. Whatever somebody else wrote comes through, unreadable letters replaced: to refuse it
     is the reader's business, who can park it."""
     headers = {name: _text(value) for name, value in record.headers}
-    return Message(record.topic.removeprefix(prefix), _text(record.key), record.value or b"", headers)
+    # LogAppendTime on the loop's topics: the broker's clock. -1 is a record of before there were times
+    at = record.timestamp / 1000 if record.timestamp is not None and record.timestamp >= 0 else None
+    return Message(record.topic.removeprefix(prefix), _text(record.key), record.value or b"", headers, at)
 
 
 def _text(raw: bytes | None) -> str:

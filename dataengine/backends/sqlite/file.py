@@ -18,13 +18,17 @@ _WAITING = ("locked", "busy", "full", "disk i/o")
 class SqliteFile:
     """A connection that lives on a thread of its own, so that a slow disk does not stop the event loop.
 
-    `path` may be `:memory:`. Every call of `do` is one durable transaction.
+    `path` may be `:memory:`. Every call of `do` is one durable transaction. `upgrade` runs in one too, once at the
+    opening, after `schema`: it brings a file that an earlier release made up to date.
     """
 
-    def __init__(self, path: str, schema: str) -> None:
+    def __init__(self, path: str, schema: str, upgrade: Callable[[sqlite3.Connection], None] | None = None) -> None:
         self._path = path
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite")
         self._connection = self._thread.submit(self._open, schema).result()
+        if upgrade is not None:
+            self._thread.submit(self._transact, upgrade).result()
+        self._version = self._thread.submit(self._read_version).result()
 
     async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` in a transaction. Raises Retryable if the file is locked or the disk full, Rejected if broken.
@@ -32,6 +36,16 @@ class SqliteFile:
         `work` returns values, never a cursor: one that another thread drops resets a statement that this thread runs.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work)
+
+    async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """The same for `work` that only reads: it waits for no writer. Raises as `do`."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._transact, work, "BEGIN")
+
+    async def changed_outside(self) -> bool:
+        """Whether another connection wrote to the file since the last time this was asked. Raises as `do`."""
+        before = self._version
+        self._version = await asyncio.get_running_loop().run_in_executor(self._thread, self._read_version)
+        return self._version != before
 
     async def write(self, sql: str, *rows: Sequence[object]) -> None:
         """Run one statement for every row in a transaction. Raises as `do`."""
@@ -56,9 +70,15 @@ class SqliteFile:
             raise self._translate(error) from error
         return connection
 
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _read_version(self) -> int:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise self._translate(error) from error
+
+    def _transact(self, work: Callable[[sqlite3.Connection], T], begin: str = "BEGIN IMMEDIATE") -> T:
+        try:
+            self._connection.execute(begin)
             try:
                 result = work(self._connection)
                 if isinstance(result, sqlite3.Cursor):

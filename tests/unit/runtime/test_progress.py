@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from time import time
 
 from dataengine.backends.sqlite.bus import SqliteBus
 from dataengine.core.errors import Retryable
@@ -55,4 +56,15 @@ async def test_what_could_not_be_told_is_told_later_unless_it_is_stale(tmp_path:
     bus.away = False
     await progress.flush()
     assert {p.stage: p.done for p in await progress_of(bus, "r")} == {"evaluate": 3, "fetch": 1}
+    await bus.close()
+
+
+async def test_when_it_was_said_is_told_by_the_bus_and_not_by_a_service_whose_clock_is_ahead(tmp_path: Path) -> None:
+    bus = SometimesAway(tmp_path / "bus.sqlite")
+    progress = BusProgress(bus, clock=lambda: time() + 600)
+    progress.report("r", 0, "evaluate", 1, 4)
+    before = time()
+    await progress.flush()
+    (said,) = await progress_of(bus, "r")
+    assert before - 1 < said.at < time() + 1
     await bus.close()

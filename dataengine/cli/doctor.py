@@ -1,4 +1,4 @@
-"""`dataengine doctor` and `dataengine prepare`: the engines that the environment names."""
+"""`dataengine doctor` and `dataengine prepare`: the backends that the environment names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _STYLES = {True: "green", False: "bold red", None: "dim"}
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Look at each engine that the environment names: is it reached, which release, is all there that the loop needs.
+    """Look at each backend that the environment names: is it reached, which release, is all there that the loop needs.
 
     Leaves with exit code 1 if something is not well.
 
@@ -28,17 +28,22 @@ def doctor(as_json: JsonOption = False) -> None:
     """
     found = asyncio.run(examining.examine())
     if as_json:
-        print(json.dumps({"engines": [asdict(one) for one in found]}))
+        # "engine" is what it was called first: whoever reads the JSON finds it under that name still
+        print(json.dumps({"engines": [{"engine": one.backend, **_rest(one)} for one in found]}))
     else:
-        table = Table(box=None, padding=(0, 2), title="engines", title_justify="left")
-        for column in ("Engine", "Address", "Release", "State", "What there is, and what to do"):
+        table = Table(box=None, padding=(0, 2), title="backends", title_justify="left")
+        for column in ("Backend", "Address", "Release", "State", "What there is, and what to do"):
             table.add_column(column, overflow="fold")
         for one in found:
             said = one.detail + (f". {one.todo}" if one.todo else "")
-            table.add_row(one.engine, one.address, one.release, _WORDS[one.well], said, style=_STYLES[one.well])
+            table.add_row(one.backend, one.address, one.release, _WORDS[one.well], said, style=_STYLES[one.well])
         result_console().print(table)
     if any(one.well is False for one in found):
         raise typer.Exit(FAILED)
+
+
+def _rest(one: examining.Examined) -> dict[str, object]:
+    return {name: value for name, value in asdict(one).items() if name != "backend"}
 
 
 def prepare(

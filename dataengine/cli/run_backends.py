@@ -1,4 +1,4 @@
-"""Where commands look: the engines that the environment names, else the folder of the embedded default."""
+"""Where commands look: the backends that the environment names, else the folder of the embedded default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error tree. The class of an error decides its fate; adapters translate foreign errors into it.
+"""The error tree. The class of an error decides its fate; backends translate foreign errors into it.
 
 DataEngineError
 ├── Retryable           the world is not ready (outage, time-out, rate limit): back off and try again

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.handler import Evaluator
 from dataengine.hosting.backends import open_student
-from dataengine.hosting.service import Bench, run_on_engines
+from dataengine.hosting.service import Bench, run_on_backends
 from dataengine.runtime.worker import Handler, Observer
 
 
@@ -22,4 +22,4 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
 
 def main(watch: Observer | None = None) -> None:
     """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("evaluator", handlers_of, watch=watch)
+    run_on_backends("evaluator", handlers_of, watch=watch)

@@ -9,7 +9,7 @@ from dataengine.core.events import Event, GenerationDone
 from dataengine.data.image_sources import open_source
 from dataengine.generation.handler import Generator
 from dataengine.generation.settings import generator_settings
-from dataengine.hosting.service import Bench, run_on_engines
+from dataengine.hosting.service import Bench, run_on_backends
 from dataengine.hosting.teachers import OpenTeachers
 from dataengine.runtime.metrics import MeteredTeacher
 from dataengine.runtime.runfile import TeacherSection
@@ -42,7 +42,7 @@ def _metered(bench: Bench, section: TeacherSection) -> MeteredTeacher:
 
 def main(watch: Observer | None = None) -> None:
     """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("generator", handlers_of, concurrency=_parts, retry_policy=RetryPolicy(attempts=10), watch=watch)
+    run_on_backends("generator", handlers_of, concurrency=_parts, retry_policy=RetryPolicy(attempts=10), watch=watch)
 
 
 def _parts() -> int:

@@ -1,1 +1,1 @@
-"""The real engines as the environment names them: the one place that services and commands open them by."""
+"""The backends as the environment names them: the one place that services and commands open them by."""

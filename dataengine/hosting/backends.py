@@ -1,4 +1,4 @@
-"""Opens what the environment names. Each adapter is imported where it is opened: no image carries what it does not use.
+"""Opens what the environment names. Each backend is imported where it is opened: no image carries what it does not use.
 
 DATAENGINE_KAFKA_…        the bus (`KafkaConnection`)
 DATAENGINE_S3_…           the store (`S3Connection`), or DATAENGINE_STORE_FOLDER, a folder that all processes share

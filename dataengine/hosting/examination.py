@@ -1,4 +1,4 @@
-"""Looks at every engine that the environment names: is it reached, which release, is all there that the loop needs."""
+"""Looks at every backend that the environment names: is it reached, which release, is all there that the loop needs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from dataengine.runtime.environment import has_settings, read_settings
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One engine as it was found. `well` is None for one that is not named and not needed; `detail` says what is there,
-    or what is wrong, and `todo` what to do about it."""
+    """One backend as it was found. `well` is None for one that is not named and not needed; `detail` says what is
+    there, or what is wrong, and `todo` what to do about it."""
 
-    engine: str
+    backend: str
     address: str
     release: str
     well: bool | None
@@ -26,7 +26,7 @@ class Examined:
 
 
 async def examine(environ: Mapping[str, str] = os.environ) -> list[Examined]:
-    """Every engine, looked at side by side. Raises nothing: a wrong setting is a finding."""
+    """Every backend, looked at side by side. Raises nothing: a wrong setting is a finding."""
     looks: dict[str, Callable[[Mapping[str, str]], Awaitable[Examined]]] = {
         "kafka": _kafka,
         "store": _store,
@@ -44,7 +44,7 @@ async def examine(environ: Mapping[str, str] = os.environ) -> list[Examined]:
 
 
 async def prepare(partitions: int, task_partitions: int, replication: int) -> list[str]:
-    """Make the topics and the bucket that are not there; says what became of each. Raises what their adapters do."""
+    """Make the topics and the bucket that are not there; says what became of each. Raises what their backends do."""
     from dataengine.backends.kafka.admin import create_topics
     from dataengine.backends.kafka.connection import KafkaConnection
     from dataengine.backends.kafka.topics import loop_topics

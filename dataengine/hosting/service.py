@@ -1,4 +1,4 @@
-"""One service on the real engines: what it is given, and its life as a process."""
+"""One service on real servers: what it is given, and its life as a process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SERVICE = "DATAENGINE_SERVICE_"
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What the handlers of a service are made of: the shared engines, and this process's own folder and figures.
+    """What the handlers of a service are made of: the shared backends, and this process's own folder and figures.
     `when_stopped` takes what is to be done when the process is told to stop, before its work is given back; `when_over`
     takes what is to be closed once nothing works any more."""
 
@@ -36,7 +36,7 @@ class Bench:
 HandlersOf = Callable[[Bench], Mapping[str, Handler]]
 
 
-def run_on_engines(
+def run_on_backends(
     name: str,
     handlers_of: HandlersOf,
     *,

@@ -9,7 +9,7 @@ from functools import cache
 from dataengine.core.events import CheckpointReady, Event
 from dataengine.data.image_sources import open_source
 from dataengine.hosting.backends import open_jobs
-from dataengine.hosting.service import Bench, run_on_engines
+from dataengine.hosting.service import Bench, run_on_backends
 from dataengine.runtime.worker import Handler, Observer, RetryPolicy
 from dataengine.training.bundle import JobBundler
 from dataengine.training.handler import Trainer
@@ -38,4 +38,4 @@ def handlers_of(bench: Bench) -> Mapping[str, Handler]:
 
 def main(watch: Observer | None = None) -> None:
     """Be the service until SIGTERM; `watch` is told of every step."""
-    run_on_engines("trainer", handlers_of, retry_policy=RetryPolicy(attempts=5), watch=watch)
+    run_on_backends("trainer", handlers_of, retry_policy=RetryPolicy(attempts=5), watch=watch)

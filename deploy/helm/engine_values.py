@@ -1,4 +1,4 @@
-"""Values of the chart that say where the engines are: Kafka, the store, Triton, training, the teacher."""
+"""Values of the chart that say where the backends are: Kafka, the store, Triton, training, the teacher."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Values(BaseModel):
 
 
 def settings_of(kind: Any, without: tuple[str, ...]) -> Any:
-    """A field for what an adapter can also be told: its settings by name, without those that have keys of their own."""
+    """A field for what a backend can also be told: its settings by name, without those that have keys of their own."""
     names: list[JsonValue] = [field.name for field in fields(kind) if field.name not in without]
     return Field(default={}, json_schema_extra={"propertyNames": {"enum": names}})
 
@@ -71,7 +71,7 @@ class Kafka(Values):
     bootstrap: str = ""
     """Obligatory. host:port, several separated by commas."""
     topic_prefix: str = ""
-    """Stands before every topic and group, so that several engines share a cluster."""
+    """Stands before every topic and group, so that several loops share a cluster."""
     mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = ""
     """How to log in; empty: not at all."""
     existing_secret: str = ""

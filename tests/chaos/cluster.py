@@ -1,4 +1,4 @@
-"""A whole engine of real servers and service processes for one test or one chaos run, on free ports."""
+"""A whole loop of real servers and service processes for one test or one chaos run, on free ports."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Cluster:
         triton.forget_shared_memory()
 
     def command(self, *arguments: str) -> str:
-        """What a command of the engine prints. Raises CalledProcessError."""
+        """What a `dataengine` command prints. Raises CalledProcessError."""
         run = [sys.executable, "-m", "dataengine.cli.main", *arguments]
         variables = {**os.environ, **self.environment, "CI": "true"}
         return subprocess.run(run, env=variables, check=True, capture_output=True, text=True, timeout=120).stdout

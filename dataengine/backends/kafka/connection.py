@@ -30,7 +30,7 @@ class KafkaConnection:
     `bootstrap` is host:port, several separated by commas. `mechanism` is empty (no login) or one of MECHANISMS, then
     with `username` and `password`. `tls` encrypts; `ca_file` names whom to trust (default: the system's), `cert_file`
     and `key_file` are the client's own certificate. `topic_prefix` goes before every topic and group, so that several
-    engines share a cluster. `request_timeout` is how long a frozen broker can hold a request; keep it above the time
+    loops share a cluster. `request_timeout` is how long a frozen broker can hold a request; keep it above the time
     that a broker takes to restart. `publish_timeout` is how long `publish` waits before it raises Retryable.
     Raises ConfigurationError where the settings contradict each other.
     """

@@ -1,4 +1,4 @@
-"""Where in a cluster training Jobs run, and what each is given: the settings of the `kubernetes` adapter."""
+"""Where in a cluster training Jobs run, and what each is given: the settings of the `kubernetes` backend."""
 
 from __future__ import annotations
 

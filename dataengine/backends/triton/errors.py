@@ -25,7 +25,7 @@ class Trouble(Enum):
 
 
 class TroubleError(Exception):
-    """A question was not answered, and this is no verdict on it yet. Never leaves the adapter."""
+    """A question was not answered, and this is no verdict on it yet. Never leaves the backend."""
 
     def __init__(self, trouble: Trouble, said: str) -> None:
         super().__init__(said)

@@ -1,5 +1,5 @@
 """What the chart tells the processes is what their code reads: every variable of every container, over all of the
-matrix, is parsed by the adapters' own settings."""
+matrix, is parsed by the backends' own settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of the Kafka adapter needs no broker: errors, settings, the assignor, the table of topics, quiet logs."""
+"""What of the Kafka backend needs no broker: errors, settings, the assignor, the table of topics, quiet logs."""
 
 import asyncio
 import logging

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -48,7 +49,10 @@ class InprocessStudent:
 
     def __init__(self, store: Store, cache: Path, engine_of: Callable[[CheckpointDoc], AnswersQuestions]) -> None:
         self._answers = CheckpointAnswers(Checkpoints(store, cache), engine_of)
+        # a thread of its own: calls that wait for their turn take none of those that read images and files
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="student")
 
     async def answer(self, asks: Sequence[AskStudent], checkpoint: ArtifactRef) -> Sequence[Answer | NoAnswer]:
         """See `Student.answer`."""
-        return await asyncio.to_thread(self._answers.answer, asks, checkpoint)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._answers.answer, asks, checkpoint)

@@ -11,6 +11,7 @@ from typing import Any
 from dataengine.backends.triton.connection import TritonConnection
 from dataengine.backends.triton.endpoint import Endpoint, Standing
 from dataengine.backends.triton.errors import Trouble, TroubleError
+from dataengine.backends.triton.quiet import Quiet
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import DataEngineError, Retryable
 from dataengine.core.ports import AskStudent
@@ -38,18 +39,23 @@ class TritonStudent:
     def __init__(self, connection: TritonConnection) -> None:
         self._connection = connection
         self._endpoints: list[Endpoint] = []
+        self._quiet = Quiet()
 
     async def answer(self, asks: Sequence[AskStudent], checkpoint: ArtifactRef) -> Sequence[Answer | NoAnswer]:
         """See `Student.answer`. Raises Rejected where Triton or its model refuses the checkpoint or the contract."""
         if not self._endpoints:
             self._endpoints = [Endpoint(address, self._connection) for address in self._connection.endpoints]
-        results = await self._gathered([self._ask(ask, checkpoint) for ask in asks])
+        async with self._quiet.among_others():
+            results = await self._gathered([self._ask(ask, checkpoint) for ask in asks])
         suspects = [place for place, result in enumerate(results) if isinstance(result, _Suspect)]
         if len(suspects) == len(asks) > 1:
             raise Retryable(f"the student answers nothing: {results[0]}", where=self._where)
         answers: list[Answer | NoAnswer] = []
         for ask, result in zip(asks, results, strict=True):
-            answers.append(await self._alone(ask, checkpoint) if isinstance(result, _Suspect) else result)
+            if isinstance(result, _Suspect):
+                async with self._quiet.alone():
+                    result = await self._alone(ask, checkpoint)
+            answers.append(result)
         return answers
 
     async def close(self) -> None:

@@ -1,19 +1,26 @@
-"""How many questions may be under way: more while answers are quick, fewer once they are slow (AIMD)."""
+"""How many questions may be under way: more while answers are quick, fewer once they are typically slow (AIMD)."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from statistics import median
 
-FIRST = 8.0
+FIRST = 16.0
 _LESS = 0.7
+_RECENT, _ENOUGH = 32, 8
+"""So many answers say what is typical; fewer than `_ENOUGH` say nothing."""
+_RISEN = 1.5
+"""Typical answers that take so many times what they took at best: requests wait for each other."""
 
 
 class Window:
-    """A bound on what is in flight. It doubles per round trip until the first slow answer, then grows by one per round
-    trip, and falls to 70 % at a slow or refused request: once for all that were under way then.
+    """A bound on what is in flight. It doubles per round trip until the first setback, then grows by one per round
+    trip, and falls to 70 % where a request is refused, or where answers are slow: once for all that were under way.
 
-    `most` is its upper bound, `target` the seconds above which an answer is slow. First come, first served.
+    `most` is its upper bound. Answers are slow when the median of the last 32 is above `target` seconds and above 1.5
+    times the least median so far: one slow answer, or a server that takes long over each whatever is in flight, is no
+    reason to ask less. First come, first served.
     """
 
     def __init__(self, most: int, target: float) -> None:
@@ -24,6 +31,8 @@ class Window:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._doubling = True
         self._shrunk_at = float("-inf")
+        self._recent: deque[float] = deque(maxlen=_RECENT)
+        self._best = float("inf")
 
     @property
     def limit(self) -> float:
@@ -63,18 +72,34 @@ class Window:
 
     def answered(self, begun: float, now: float) -> None:
         """A request was answered; both times are of one monotonic clock, in seconds."""
-        if now - begun > self._target:
+        if begun <= self._shrunk_at:  # it tells of a window that is no more
+            return
+        self._recent.append(now - begun)
+        if self._is_slow():
             self.slow(begun, now)
-        elif 2 * self._in_flight >= self._limit:  # an idle window has shown nothing
+        elif now - begun <= self._longest and 2 * self._in_flight >= self._limit:  # an idle window has shown nothing
             self._limit = min(self._most, self._limit + (1.0 if self._doubling else 1.0 / self._limit))
             self._admit()
 
+    @property
+    def _longest(self) -> float:
+        """Seconds that an answer may take and be quick."""
+        return max(self._target, _RISEN * self._best if self._best < float("inf") else 0.0)
+
+    def _is_slow(self) -> bool:
+        if len(self._recent) < _ENOUGH:
+            return False
+        typical = median(self._recent)
+        self._best = min(self._best, typical)
+        return typical > self._longest
+
     def slow(self, begun: float, now: float) -> None:
-        """A request was slow, refused, or not answered at all."""
+        """A request was refused, or not answered at all; or answers are typically slow."""
         if begun <= self._shrunk_at:
             return
         self._doubling = False
         self._shrunk_at = now
+        self._recent.clear()
         self._limit = max(1.0, self._limit * _LESS)
 
     def _admit(self) -> None:

@@ -53,6 +53,20 @@ async def test_after_a_slow_answer_it_grows_by_one_a_round() -> None:
     assert before + 0.5 < window.limit <= before + 1.0
 
 
+async def test_a_single_slow_answer_closes_nothing() -> None:
+    window = Window(most=64, target=1.0)
+    await rounds(window, 10, 0.2)
+    for i in range(100):
+        window.answered(50.0 + i, 51.5 + i if i % 50 == 0 else 50.2 + i)
+    assert window.limit == 64
+
+
+async def test_a_server_that_is_as_slow_when_idle_is_asked_no_less() -> None:
+    window = Window(most=64, target=1.0)
+    await rounds(window, 12, 3.0)
+    assert window.limit == 64
+
+
 async def test_it_settles_where_answers_take_the_target() -> None:
     window = Window(most=1000, target=1.0)
     now = 0.0

@@ -126,5 +126,5 @@ def test_a_broken_row_is_refused(old: str, new: str, said: str, tmp_path: Path) 
 
 
 def test_a_missing_yaml_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"nowhere.yaml: cannot be read"):
+    with pytest.raises(ConfigurationError, match=r"nowhere.yaml: there is no such file"):
         find_benchmark(str(tmp_path / "nowhere.yaml"))

@@ -21,6 +21,7 @@ from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.teacher_types import TYPES, types_by_teacher
 from dataengine.teachers.registry import AnyTeacher, place_of
 from dataengine.teachers.section import TeacherSection
+from dataengine.wire.whole_files import write_atomically
 from dataengine.wire.yaml_files import read_yaml
 
 
@@ -67,10 +68,8 @@ async def _ask(section: TeacherSection, questions: list[Question], known: dict[s
 
 def _write_whole(path: Path, content: bytes) -> None:
     """Replace the file at once, so that a kill leaves the old one or the new one."""
-    beside = path.with_name(f".partial-{path.name}")
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
+        write_atomically(path, content)
     except OSError as error:
         raise ConfigurationError(f"the types cannot be written: {error.strerror}", where=str(path)) from error
 

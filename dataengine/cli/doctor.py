@@ -20,7 +20,8 @@ _STYLES = {True: "green", False: "bold red", None: "dim"}
 
 
 def doctor(as_json: JsonOption = False) -> None:
-    """Look at each backend that the environment names: is it reached, which release, is all there that the loop needs.
+    """Look at each backend that the environment names: is it reached, is all there that the loop needs,
+    and which release it is, where it tells (Kafka does not).
 
     Leaves with exit code 1 if something is not well.
 

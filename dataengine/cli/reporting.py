@@ -15,6 +15,7 @@ from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.splits import Splits, read_splits
 from dataengine.report.page import report_page
 from dataengine.runtime.runfile import RunFile
+from dataengine.wire.whole_files import write_atomically
 
 
 def write_report(store: Store, home: Path, run: RunFile) -> Path:
@@ -27,17 +28,10 @@ def write_report(store: Store, home: Path, run: RunFile) -> Path:
     page = report_page(store, found.view(), image_reader(run))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(path, page)
+        write_atomically(path, page.encode())  # nobody who looks at it sees half a page
     except OSError as error:
         raise ConfigurationError(f"the report cannot be written: {error.strerror}", where=str(path)) from error
     return path
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Replace the file at once, so that nobody who looks at it sees half a page."""
-    beside = path.with_name(f".partial-{path.name}")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
 
 
 def image_reader(run: RunFile) -> Callable[[str, str], bytes | None]:

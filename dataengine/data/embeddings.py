@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dataengine.core.errors import InputError
 from dataengine.core.identity import canonical_json, digest_of
 from dataengine.core.ports import ImageEmbedder
+from dataengine.wire.whole_files import written_whole
 
 Read = Callable[[str], bytes]
 SHARD = 1024
@@ -39,10 +40,8 @@ def write_embeddings(
         points: list[Sequence[float]] = []
         for first in range(0, len(some), batch):
             points += embedder.embed([read(name) for name in some[first : first + batch]])
-        unfinished = file.with_suffix(".part")
-        with unfinished.open("wb") as out:
-            np.savez(out, names=np.array(some), points=np.array(points, dtype=np.float16))
-        unfinished.replace(file)
+        with written_whole(file) as partial:
+            np.savez(partial, names=np.array(some), points=np.array(points, dtype=np.float16))
         new += len(some)
     (folder / f"{kind}.json").write_text(json.dumps([f.name for f in _shards(folder, kind, names)]), "utf-8")
     return new

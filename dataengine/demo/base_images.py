@@ -11,6 +11,7 @@ from PIL import Image
 
 from dataengine.demo.draw import draw
 from dataengine.demo.scene import Scene, sample
+from dataengine.wire.whole_files import written_whole
 
 CHUNK = 1000
 SIDE = 96
@@ -27,9 +28,8 @@ def _chunk(job: tuple[int, int, Path]) -> None:
     if path.exists():
         return
     images = [draw(base_scene(seed, i)).resize((SIDE, SIDE), Image.Resampling.BOX) for i in range(start, start + CHUNK)]
-    partial = path.with_suffix(".part.npy")
-    np.save(partial, np.stack([np.asarray(p, dtype=np.uint8) for p in images]))
-    partial.rename(path)
+    with written_whole(path) as partial:
+        np.save(partial, np.stack([np.asarray(p, dtype=np.uint8) for p in images]))
 
 
 def base_images(seed: int, count: int, cache: Path, workers: int = 2) -> np.ndarray:

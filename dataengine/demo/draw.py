@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from functools import lru_cache
 
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from dataengine.demo.backgrounds import background
 from dataengine.demo.pen import PAINT, Pen
 from dataengine.demo.persons import person
-from dataengine.demo.scene import PERSONS, SIDE, Scene
+from dataengine.demo.scene import PERSONS, Scene
 from dataengine.demo.sprites import DRAW, sign
 from dataengine.demo.weather import cover, light
 
@@ -39,15 +39,3 @@ def _sticker(kind: str, detail: str, flipped: bool) -> Image.Image:
         DRAW[kind](pen, PAINT[detail])
     sticker = pen.sticker()
     return sticker.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else sticker
-
-
-def contact_sheet(scenes: list[Scene], columns: int = 4, factor: int = 1) -> Image.Image:
-    """Many images on one sheet, for a person to look at."""
-    side = SIDE * factor
-    rows = -(-len(scenes) // columns)
-    sheet = Image.new("RGB", (columns * side, rows * side), "white")
-    for i, scene in enumerate(scenes):
-        tile = draw(scene).resize((side, side))
-        ImageDraw.Draw(tile).rectangle((0, 0, side - 1, side - 1), outline=(0, 0, 0))
-        sheet.paste(tile, (i % columns * side, i // columns * side))
-    return sheet

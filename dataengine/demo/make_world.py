@@ -22,6 +22,7 @@ from dataengine.demo.facts import Turn
 from dataengine.demo.questions import SceneQuestion, ask
 from dataengine.demo.scene import Scene, sample
 from dataengine.demo.write import Numbered, shuffled_types, write_replay, write_seed_bench, write_visual_genome
+from dataengine.wire.whole_files import written_whole
 
 FIRST = {"base": 0, "pool": 1_000_000, "diagnose": 2_000_000, "report": 3_000_000}
 """Each split's first image id: ids of different splits never meet."""
@@ -81,9 +82,8 @@ def replay_about(scenes: Sequence[Numbered], seed: int) -> Iterator[tuple[int, l
 def _draw(job: tuple[Path, Scene]) -> None:
     path, scene = job
     if not path.exists():
-        partial = path.with_suffix(".part")
-        draw(scene).save(partial, "PNG")
-        partial.rename(path)
+        with written_whole(path) as partial:
+            draw(scene).save(partial, "PNG")
 
 
 def make(out: Path, seed: int, sizes: Mapping[str, int], workers: int = 2) -> None:

@@ -13,7 +13,6 @@ PINK: Color = (255, 105, 170)
 ORANGE: Color = (255, 135, 25)
 TEAL: Color = (20, 160, 160)
 BLACK: Color = (60, 60, 70)
-BEIGE: Color = (215, 190, 150)
 X = 40
 """Where the person stands."""
 

@@ -71,17 +71,17 @@ async def _kafka(environ: Mapping[str, str]) -> Examined:
 
     status = await describe(read_settings(KafkaConnection, KAFKA, environ), loop_topics())
     if status.problem:
-        return Examined("kafka", status.address, status.release, False, status.problem.what, status.problem.todo or "")
+        return Examined("kafka", status.address, "", False, status.problem.what, status.problem.todo or "")
     if status.missing:
         missing = f"without the topics {', '.join(status.missing)}"
-        return Examined("kafka", status.address, status.release, False, missing, "Run dataengine prepare")
+        return Examined("kafka", status.address, "", False, missing, "Run dataengine prepare")
     ill = [topic.name for topic in status.topics if not topic.healthy]
     shape = ", ".join(f"{topic.name} {topic.partitions}" for topic in status.topics)
     detail = f"{status.brokers} broker{'s' * (status.brokers != 1)}; partitions: {shape}"
     if ill:
         todo = "Look at the brokers: a partition has no leader, or copies are behind"
-        return Examined("kafka", status.address, status.release, False, f"not healthy: {', '.join(ill)}", todo)
-    return Examined("kafka", status.address, status.release, True, detail)
+        return Examined("kafka", status.address, "", False, f"not healthy: {', '.join(ill)}", todo)
+    return Examined("kafka", status.address, "", True, detail)
 
 
 async def _store(environ: Mapping[str, str]) -> Examined:

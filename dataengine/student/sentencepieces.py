@@ -7,16 +7,16 @@ of the file is its list of pieces. Merges follow from it: two pieces whose join 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
 from transformers import AutoTokenizer, LlamaTokenizer, PreTrainedTokenizerBase
 
-_PIECES, _TEXT, _KIND = 1, 1, 3
-"""Field numbers of sentencepiece_model.proto: ModelProto.pieces, and of a piece its text and its type."""
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _ORDINARY = 1
+"""The type of a piece that is neither a control, a byte nor unknown; what a piece is that names no type."""
 
 
 def load_llama_tokenizer(folder: Path, *, legacy: bool | None) -> PreTrainedTokenizerBase:
@@ -56,51 +56,35 @@ def _from_pieces(path: Path, legacy: bool) -> LlamaTokenizer:
 
 def read_pieces(path: Path) -> list[tuple[str, int]]:
     """(text, type) of every piece in the order of their ids. Raises ValueError where the file is not such a model."""
-    data = path.read_bytes()
+    model = _model_type()()
     try:
-        pieces = [_piece(value) for field, value in _fields(data) if field == _PIECES and isinstance(value, bytes)]
-    except (IndexError, UnicodeDecodeError) as error:
+        model.ParseFromString(path.read_bytes())
+        pieces = [(piece.piece, piece.type) for piece in model.pieces]
+    except (DecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: is no SentencePiece model: {error}") from error
     if not pieces:
         raise ValueError(f"{path}: is no SentencePiece model: it has no pieces")
     return pieces
 
 
-def _piece(data: bytes) -> tuple[str, int]:
-    held = dict(_fields(data))
-    text, kind = held.get(_TEXT, b""), held.get(_KIND, _ORDINARY)
-    if not isinstance(text, bytes) or not isinstance(kind, int):
-        raise IndexError("a piece without a text")
-    return text.decode("utf-8"), kind
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """(field number, value) of a protobuf message. Raises IndexError where it is cut off or not one."""
-    at = 0
-    while at < len(data):
-        key, at = _number(data, at)
-        wire = key & 7
-        if wire == _VARINT:
-            value, at = _number(data, at)
-            yield key >> 3, value
-            continue
-        if wire == _BYTES:
-            size, at = _number(data, at)
-        elif wire in (_FIXED64, _FIXED32):
-            size = 8 if wire == _FIXED64 else 4
-        else:
-            raise IndexError(f"wire type {wire}")
-        if at + size > len(data):
-            raise IndexError("cut off")
-        yield key >> 3, data[at : at + size]
-        at += size
-
-
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
+@cache
+def _model_type() -> type[Any]:
+    """Of sentencepiece_model.proto what is needed here: ModelProto.pieces, and of a piece its text and its type."""
+    kinds = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="dataengine/sentencepiece_model.proto", package="dataengine.student")
+    piece = file.message_type.add(name="SentencePiece")
+    piece.field.add(name="piece", number=1, type=kinds.TYPE_STRING, label=kinds.LABEL_OPTIONAL)
+    piece.field.add(
+        name="type", number=3, type=kinds.TYPE_INT32, label=kinds.LABEL_OPTIONAL, default_value=str(_ORDINARY)
+    )
+    model = file.message_type.add(name="ModelProto")
+    model.field.add(
+        name="pieces",
+        number=1,
+        type=kinds.TYPE_MESSAGE,
+        label=kinds.LABEL_REPEATED,
+        type_name=".dataengine.student.SentencePiece",
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("dataengine.student.ModelProto"))

@@ -32,6 +32,7 @@ from dataengine.training.processor_dataset import ProcessorDataset, ProcessorStu
 from dataengine.training.recipe import Recipe
 from dataengine.training.records import TrainingRecord
 from dataengine.training.trainer import ProgressCallback, StudentTrainer, StudentWithLoss, agree_on_checkpoint
+from dataengine.wire.whole_files import write_atomically
 
 BROKEN_WEIGHTS = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError)
 
@@ -150,9 +151,7 @@ def _keep(loaded: _LoadedStudent, recipe: Recipe, out: Path, metrics: dict[str, 
     adapter = _save(loaded.model, loaded.family, out)
     shutil.rmtree(out / "work", ignore_errors=True)
     (out / "recipe.json").write_text(recipe.model_dump_json(indent=1))
-    partial = out / "metrics.json.part"
-    partial.write_text(json.dumps(metrics, indent=1))
-    partial.rename(out / "metrics.json")
+    write_atomically(out / "metrics.json", json.dumps(metrics, indent=1).encode())
     return Trained(adapter, metrics)
 
 

@@ -13,6 +13,7 @@ import orjson
 
 from dataengine.core.errors import InputError
 from dataengine.training.records import Outline, RecordSequence, TrainingRecord, outline_of
+from dataengine.wire.whole_files import written_whole
 
 
 class RecordFile(RecordSequence):
@@ -67,13 +68,11 @@ class RecordFile(RecordSequence):
 def write_records(records: Iterable[TrainingRecord], path: Path) -> int:
     """Write records for a job; how many there were. The file appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{path.name}")
     number = 0
-    with partial.open("w", encoding="utf-8") as file:
+    with written_whole(path) as partial, partial.open("w", encoding="utf-8") as file:
         for record in records:
             file.write(record.encode() + "\n")
             number += 1
-    partial.replace(path)
     return number
 
 

@@ -24,6 +24,7 @@ from dataengine.data.json_stream import elements
 from dataengine.runtime.training_sections import MixForm, TrainingSection
 from dataengine.training.record_images import ImageFolder, image_named
 from dataengine.wire.samples import read_sample
+from dataengine.wire.whole_files import write_atomically
 
 Turns = list[tuple[str, str]]
 _IMAGE_PLACE = "<image>"
@@ -101,9 +102,7 @@ def _local(source: ImageSource, image: str, cache: Path) -> Path:
     path = cache / f"{digest_of(image.encode())[:32]}{Path(image).suffix}"
     if not path.is_file():
         cache.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".partial-{path.name}")
-        partial.write_bytes(source.read(image))
-        partial.rename(path)
+        write_atomically(path, source.read(image))
     return path
 
 

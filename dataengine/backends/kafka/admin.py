@@ -16,7 +16,6 @@ from aiokafka.protocol.admin import CreateAclsRequest
 from dataengine.backends.kafka.connection import KafkaConnection, unreachable
 from dataengine.backends.kafka.errors import FOREIGN, translated, translating
 from dataengine.backends.kafka.topics import ACCESS, Access, TopicSpec, topics_of
-from dataengine.backends.kafka.version import VersionRequest, release_of
 from dataengine.core.errors import ConfigurationError, DataEngineError
 
 _TOPIC, _GROUP = 2, 3
@@ -50,7 +49,6 @@ class KafkaStatus:
 
     address: str
     problem: DataEngineError | None = None
-    release: str = ""
     brokers: int = 0
     topics: tuple[TopicView, ...] = ()
     missing: tuple[str, ...] = ()
@@ -91,15 +89,13 @@ async def describe(connection: KafkaConnection, topics: Sequence[TopicSpec]) -> 
     """How Kafka is, for people: raises nothing, `problem` says what is wrong."""
     try:
         async with _admin(connection) as admin:
-            node = admin._client.get_random_node()
-            release = release_of(await admin._send_request(VersionRequest(), node))
             brokers = len((await admin.describe_cluster())["brokers"])
             views = tuple(await _views(admin, connection, topics))
     except DataEngineError as error:
         return KafkaStatus(connection.bootstrap, error)
     found = {view.name for view in views}
     missing = tuple(spec.name for spec in topics if spec.name not in found)
-    return KafkaStatus(connection.bootstrap, None, release, brokers, views, missing)
+    return KafkaStatus(connection.bootstrap, None, brokers, views, missing)
 
 
 def rules(connection: KafkaConnection, users: Mapping[str, str]) -> Sequence[Rule]:

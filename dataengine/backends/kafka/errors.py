@@ -60,15 +60,6 @@ _UNFIT = (
     kafka.CorruptRecordException,
     kafka.InvalidFetchRequestError,
 )
-BROKEN_PRODUCER = (
-    kafka.OutOfOrderSequenceNumber,
-    kafka.ProducerFenced,
-    kafka.InvalidProducerEpoch,
-    kafka.InvalidProducerIdMapping,
-    kafka.UnknownProducerId,
-    kafka.ProducerClosed,
-)
-"""After one of these a producer never succeeds again."""
 
 
 def translated(error: BaseException, where: str) -> DataEngineError:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from dataengine.core.errors import Rejected, Retryable
 from dataengine.core.ports import JobResult, JobSpec, Progress
+from dataengine.wire.whole_files import write_atomically
 
 _TAIL_LINES = 40
 _GRACE_SECONDS = 20.0
@@ -52,9 +53,7 @@ class SubprocessJobs:
             document.write_bytes(spec.document)
             result = await self._run(document, lock.fileno(), progress, run, round_number)
             if result.exit_code == 0:
-                partial = done.with_suffix(".part")  # whole or not at all, should the disk be full
-                partial.write_text(json.dumps({"exit_code": 0, "log_tail": result.log_tail}))
-                partial.replace(done)
+                write_atomically(done, json.dumps({"exit_code": 0, "log_tail": result.log_tail}).encode())
             return result
 
     async def _run(self, document: Path, lock: int, progress: Progress, run: str, round_number: int) -> JobResult:

@@ -9,11 +9,8 @@ Source: evaluation/eval_predictions.py of allenai/aokvqa.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 from dataengine.evaluation.scoring.scored_answer import ScoredAnswer
-
-AokvqaVariant = Literal["choice", "direct", "choice-dataengine", "direct-dataengine"]
 
 
 def score_choice(right: str, prediction: str) -> ScoredAnswer:

@@ -10,6 +10,7 @@ from dataengine.core.ports import ImageSource
 from dataengine.data.coco import Coco
 from dataengine.data.easy_vqa import EasyVqa
 from dataengine.data.genome_relations import RelatedVisualGenome
+from dataengine.data.image_folder import ImageFolder
 from dataengine.data.visual_genome import VisualGenome
 
 IMAGE_SOURCES: Mapping[str, Callable[[Path], ImageSource]] = {
@@ -17,6 +18,7 @@ IMAGE_SOURCES: Mapping[str, Callable[[Path], ImageSource]] = {
     "visual-genome-related": RelatedVisualGenome,
     "coco": Coco,
     "easy-vqa": EasyVqa,
+    "folder": ImageFolder,
 }
 
 
@@ -26,8 +28,8 @@ def open_source(name: str, folder: Path) -> ImageSource:
     opened = IMAGE_SOURCES.get(name)
     if opened is None:
         raise ConfigurationError(
-            f"there is no picture source {name!r}",
-            where="pictures.source",
+            f"there is no image source {name!r}",
+            where="images.source",
             todo=f"Use one of {', '.join(IMAGE_SOURCES)}",
         )
     return opened(folder)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dataengine.images.opener import FORMATS, MOST_PIXELS, check_image, open_image
+from dataengine.images.opener import FORMATS, MOST_PIXELS, check_image, image_size, open_image
 
-__all__ = ["FORMATS", "MOST_PIXELS", "check_image", "open_image"]
+__all__ = ["FORMATS", "MOST_PIXELS", "check_image", "image_size", "open_image"]

@@ -32,6 +32,8 @@ _TEXT_CHUNK = 16 << 20
 """Bytes of one text chunk or colour profile of a PNG, once unpacked (Pillow's own 1 MiB refuses real files); all of one
 file together stay below Pillow's 64 MiB."""
 _ORIENTATION = 0x0112
+_LYING = 5
+"""From this orientation on, width and height change places."""
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -75,6 +77,14 @@ def check_image(data: bytes | Path, where: str = "") -> tuple[int, int]:
     shows: another format, too many pixels."""
     with _opened(data, where) as image:
         return image.size
+
+
+def image_size(data: bytes | Path, where: str = "") -> tuple[int, int]:
+    """Width and height as `open_image` gives them, EXIF's orientation applied, from the header alone. Raises InputError
+    as `check_image` does."""
+    with _opened(data, where) as image:
+        width, height = image.size
+        return (height, width) if _orientation(image) >= _LYING else (width, height)
 
 
 def _opened(data: bytes | Path, where: str) -> Image.Image:

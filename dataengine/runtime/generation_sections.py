@@ -33,7 +33,8 @@ class ImagesSection(Section):
     """The pool of images that the teacher writes about."""
 
     source: str
-    """An image source's name: visual-genome, visual-genome-related (relationships too), coco, easy-vqa."""
+    """An image source's name: visual-genome, visual-genome-related (relationships too), coco, easy-vqa, or `folder`:
+    images of which nothing else is known, for a teacher that sees them."""
     data: Path
     """The source's folder."""
     limit: int | None = Field(default=None, ge=1)

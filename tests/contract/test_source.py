@@ -10,7 +10,7 @@ from dataengine.data.easy_vqa import EasyVqa
 from dataengine.data.image_sources import open_source
 from dataengine.testing.fake_source import FakeSource
 from dataengine.testing.source_contract import SourceContract
-from tests.unit.data.published_files import visual_genome
+from tests.unit.data.published_files import image_folder, visual_genome
 
 
 class TestFakeSource(SourceContract):
@@ -32,6 +32,12 @@ class TestEasyVqa(SourceContract):
         return EasyVqa(Path("installed"))
 
 
+class TestImageFolder(SourceContract):
+    @pytest.fixture
+    def source(self, tmp_path: Path) -> ImageSource:
+        return open_source("folder", image_folder(tmp_path))
+
+
 def test_an_unknown_source_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="visual-genome, visual-genome-related, coco, easy-vqa"):
+    with pytest.raises(ConfigurationError, match="visual-genome, visual-genome-related, coco, easy-vqa, folder"):
         open_source("imagenet", tmp_path)

@@ -126,7 +126,7 @@ def test_data_is_exported_and_a_sample_is_followed_back(finished: Path, tmp_path
 BROKEN = [
     ({"student.base": "nowhere"}, "no such folder of weights"),
     ({"benchmark.name": "seed-bunch"}, "no benchmark"),
-    ({"pictures.source": "flickr"}, "no picture source"),
+    ({"pictures.source": "flickr"}, "no image source"),
     ({"generation.filters": ["spelling"]}, "no filter"),
     ({"training.recipe": {"rnak": 3}}, "rnak"),
     ({"training.replay": {"data": "gone.jsonl"}}, "no such file"),

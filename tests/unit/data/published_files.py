@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from dataengine.testing.images import noisy_image
 
 SIDE = 32
@@ -68,4 +70,17 @@ def easy_vqa(folder: Path, *train: tuple[str, str, int]) -> Path:
         (folder / split / "questions.json").write_text(json.dumps(rows), "utf-8")
         for number in {number for _, _, number in rows}:
             (folder / split / "images" / f"{number}.png").write_bytes(noisy_image(number, 64))
+    return folder
+
+
+def image_folder(folder: Path) -> Path:
+    """Images as people have them: folders in folders, a name with a space, a turned photo, beside other files."""
+    (folder / "holiday 2025").mkdir(parents=True)
+    (folder / "a.png").write_bytes(noisy_image(1, 48))
+    (folder / "holiday 2025" / "b.PNG").write_bytes(noisy_image(2, 32))
+    (folder / "notes.txt").write_text("no image")
+    turned = Image.effect_noise((40, 24), 50).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    turned.save(folder / "holiday 2025" / "turned.jpg", exif=exif)
     return folder

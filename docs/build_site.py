@@ -148,12 +148,13 @@ def commands() -> str:
 
 
 def _leaves(name: str, command: Any) -> Iterator[tuple[str, Any]]:
-    under = getattr(command, "commands", None)
-    if under is None:
+    if not hasattr(command, "list_commands"):
         yield name, command
         return
-    for part, child in under.items():
-        yield from _leaves(f"{name} {part}", child)
+    for part in command.list_commands(None):
+        child = command.get_command(None, part)
+        if not child.hidden:
+            yield from _leaves(f"{name} {part}", child)
 
 
 def _help(command: Any) -> Iterator[str]:

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 
 from dataengine.backends.directory.store import DirectoryStore
-from dataengine.cli.checking import check
 from dataengine.cli.exits import FAILED, SHORT_OF_GOAL, WRONG_USAGE
 from dataengine.cli.inspect import status_object
 from dataengine.cli.options import HomeOption, JsonOption, RunFileArgument, result_console
@@ -24,6 +23,7 @@ from dataengine.cli.tables import run_table
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import Cancelled
 from dataengine.embedded import Outcome, run_loop
+from dataengine.preflight import check
 from dataengine.report.reading import read_run
 from dataengine.runtime.logs import log_to
 from dataengine.runtime.model_hub import with_model

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from dataengine.cli.checking import BROKEN, check
+from dataengine.core.findings import BROKEN
 from dataengine.core.images import Annotations, PoolImage
 from dataengine.data import image_sources
+from dataengine.preflight import check
 from dataengine.runtime.runfile import RunFile
 
 

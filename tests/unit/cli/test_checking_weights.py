@@ -12,7 +12,8 @@ import pytest
 import torch
 from transformers import PreTrainedModel
 
-from dataengine.cli.checking import BROKEN, Checked, check
+from dataengine.core.findings import BROKEN, Findings
+from dataengine.preflight import check
 from dataengine.runtime.runfile import RunFile
 from dataengine.student.registry import FAMILIES
 from dataengine.student.tiny_llava import TinyLlava
@@ -35,7 +36,7 @@ class NeverLoaded(TinyLlava):
         return super().load_model(base, device)
 
 
-def checked(family: str, base: Path, home: Path) -> Checked:
+def checked(family: str, base: Path, home: Path) -> Findings:
     run = RunFile.model_validate({
         "run": "r", "student": {"family": family, "base": str(base)},
         "benchmark": {"name": "seed-bench", "data": {"data": "none"}},
@@ -44,7 +45,7 @@ def checked(family: str, base: Path, home: Path) -> Checked:
     return check(run, home)
 
 
-def about_weights(found: Checked) -> list[str]:
+def about_weights(found: Findings) -> list[str]:
     """Not how full this machine's disk is."""
     ours = [problem for problem in found.problems if problem.startswith(("student:", "memory:", "disk:"))]
     return [problem for problem in ours if "Make room" not in problem]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dataengine.cli.checking import check
 from dataengine.evaluation.benchmarks.registry import find_benchmark
 from dataengine.evaluation.splits import read_splits
+from dataengine.preflight import check
 from dataengine.runtime.runfile import read_run_file
 
 RUN = Path(__file__).parents[2] / "examples/easy-vqa/run.yaml"

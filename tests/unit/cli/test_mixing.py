@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from dataengine.cli.mixing import mix_bytes, mix_line, records_of_a_batch, with_largest_batch
 from dataengine.core.errors import InputError
 from dataengine.runtime.runfile import RunFile, read_run_file
 from dataengine.testing.images import noisy_image
+from dataengine.training.mixture_preflight import mix_bytes, mix_line, records_of_a_batch, with_largest_batch
 from dataengine.training.recipe import Recipe
 from tests.unit.training.harness import run_of
 

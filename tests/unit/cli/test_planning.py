@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from dataengine.cli.planning import PromptSize, plan_rounds, prompt_size, told
+from dataengine.generation.prompt_size import PromptSize, prompt_size
+from dataengine.preflight.round_plan import plan_rounds, told
 from dataengine.runtime.runfile import RunFile
 from dataengine.training.recipe import Recipe, recipe_in_round
 

@@ -1,4 +1,4 @@
-"""What `run --check` says of a mix of data sets."""
+"""What is said of a mixture before a run starts: its records, how they are drawn, what they take."""
 
 from __future__ import annotations
 

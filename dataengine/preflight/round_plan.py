@@ -3,37 +3,18 @@ taken to be a quarter of the characters, and speeds and prices are those of the 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dataengine.cli.mixing import records_of_a_batch
-from dataengine.core.errors import DataEngineError
-from dataengine.core.images import Annotations, PoolImage, Region
-from dataengine.data.image_sources import open_source
-from dataengine.generation.prompt_files import load_prompt
+from dataengine.generation.prompt_size import CHARACTERS_PER_TOKEN, PromptSize, prompt_size
 from dataengine.runtime.runfile import RunFile
+from dataengine.training.mixture_preflight import records_of_a_batch
+from dataengine.training.preflight import recipe_of
 from dataengine.training.recipe import Recipe
-from dataengine.wire.documents import BadCase
 
-CHARACTERS_PER_TOKEN = 4.0
-"""English text in the vocabularies of current language models; a rule of thumb of their makers."""
-_LOOKED_AT = 20
 _REPLY_CHARACTERS = 360
 """Published samples hold 68 characters of question and 77 of answer; the JSON around them and options add the rest."""
-_IMAGE_TOKENS = 1000
-"""What endpoints charge for an image of usual size, roughly."""
-_ASSUMED = "picture information assumed: the pool cannot be read yet"
 _MILLION = 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class PromptSize:
-    """Tokens of one request for a question and of one for its verification (0: none), and what they rest on."""
-
-    write: float
-    verify: float
-    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,53 +123,6 @@ def _money(run: RunFile, prompt: float, completion: float) -> float | None:
     return (prompt * cost.prompt_tokens + completion * cost.completion_tokens) / _MILLION
 
 
-def prompt_size(run: RunFile) -> PromptSize:
-    """Tokens of the run's own requests, measured on the first images of the pool; where it cannot be read, on an
-    image of forty regions."""
-    prompt = load_prompt(run.generation.prompt)
-    try:
-        known, note = _some(run), f"measured on {_LOOKED_AT} pictures"
-    except DataEngineError:
-        known, note = [_usual()], _ASSUMED
-    cases = [_case()] * run.analysis.examples
-    written = [prompt.write("Instance Attributes", cases, image, run.teacher, 0) for image in known]
-    shown = _IMAGE_TOKENS if prompt.shows_image else 0
-    write = _mean([len(request.system) + len(request.user) for request in written]) / CHARACTERS_PER_TOKEN + shown
-    if "contradicted" not in run.generation.filters:
-        return PromptSize(write, 0.0, note)
-    asked = [prompt.verify("What is it?", ["a red ball"] * 4, image, run.teacher, 0) for image in known]
-    verify = _mean([len(request.system) + len(request.user) for request in asked]) / CHARACTERS_PER_TOKEN + shown
-    return PromptSize(write, verify, note)
-
-
-def _some(run: RunFile) -> list[Annotations]:
-    source = open_source(run.images.source, run.images.data)
-    images: Sequence[PoolImage] = source.images()[:_LOOKED_AT]
-    return [source.annotations(image.image_id) for image in images]
-
-
-def _usual() -> Annotations:
-    """An image as Visual Genome describes them: forty regions of five words."""
-    region = Region("a brown dog on grass", (10, 10, 50, 50))
-    return Annotations(PoolImage("0", "0", 100, 100), (region,) * 40)
-
-
-def _case() -> BadCase:
-    return BadCase(
-        question_id="",
-        question="What is the color of the car on the left side of the picture?",
-        question_type="",
-        image="",
-        choices=("It is red", "It is blue", "It is white", "It is green"),
-        gold="It is red",
-        answered="",
-    )
-
-
-def _mean(values: Sequence[int]) -> float:
-    return math.fsum(values) / len(values)
-
-
 def told(plan: RoundPlan, currency: str) -> str:
     """A round's plan in one line."""
     tokens = f"{plan.prompt_tokens / _MILLION:.3g} + {plan.completion_tokens / _MILLION:.3g} M tokens"
@@ -211,3 +145,22 @@ def _amount(money: float | None, currency: str, unknown: str) -> str:
 
 def _time(hours: float | None, what: str) -> str:
     return f"{what} time unknown" if hours is None else f"{what} {hours:.1f} h"
+
+
+def plan_lines(run: RunFile, counts: Mapping[str, int]) -> list[tuple[str, str]]:
+    """A line for each round, one for the sum, and one for what the estimates rest on."""
+    size = prompt_size(run)
+    beside = counts.get("replay" if run.training.mix is None else "mix")
+    plans = plan_rounds(run, lambda number: recipe_of(run, number), size, beside, counts.get("questions"))
+    lines = [(f"round {plan.number}", told(plan, run.cost.currency)) for plan in plans]
+    money = [amount for plan in plans for amount in (plan.teacher_money, plan.device_money) if amount is not None]
+    hours = [
+        time
+        for plan in plans
+        for time in (plan.teacher_hours, plan.training_hours, plan.evaluation_hours)
+        if time is not None
+    ]
+    spent = f"{sum(money):,.2f} {run.cost.currency}" if money else "no price given"
+    known = f"{spent}; " + (f"{sum(hours):.1f} h, as far as speeds are given" if hours else "no speed given")
+    rests = f"{size.write:.0f} tokens a request, {size.verify:.0f} to verify; {size.note}"
+    return [*lines, ("all rounds", known), ("estimates", rests)]

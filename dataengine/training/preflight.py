@@ -1,23 +1,74 @@
-"""What `run --check` expects of the machine: memory, disk, and the plan of each round."""
+"""What training needs, looked at before a run starts: weights, recipe, base data, memory and disk."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dataengine.cli.mixing import mix_bytes, with_largest_batch
-from dataengine.cli.planning import plan_rounds, prompt_size, told
 from dataengine.core.errors import ConfigurationError, InputError
+from dataengine.core.findings import Findings
+from dataengine.data.exports import training_turns
 from dataengine.runtime.runfile import RunFile
+from dataengine.training.mixture_preflight import mix_bytes, mix_line, with_largest_batch
 from dataengine.training.recipe import Recipe, recipe_in_round
+from dataengine.training.records import read_records
 
 _GIB = 2**30
 _IMAGE_BYTES = 100_000
 """An image of Visual Genome or COCO; the trainer keeps a copy of each that it trains on."""
 _SAMPLE_BYTES = 6_000
 """A sample with its refusals and the teacher's reply."""
+
+
+def preflight(run: RunFile, home: Path) -> Findings:
+    """Weights (their headers only), recipe, base data, memory of a step, and the disk below `home`. Counts the records
+    of "replay" or of the "mix"."""
+    found = Findings()
+    found.note("student", lambda: _student(run))
+    found.note("training", lambda: _training(run))
+    found.note("replay", lambda: _replay(run, found.counts))
+    found.note("mix", lambda: mix_line(run, found.counts))
+    found.note("memory", lambda: memory_line(run))
+    found.note("disk", lambda: disk_line(run, home))
+    return found
+
+
+def _student(run: RunFile) -> str:
+    """Everything that loading needs, but none of the numbers: 7 thousand million of them would take 14 GB."""
+    from dataengine.student.registry import family  # torch: only where a student is at hand
+    from dataengine.student.weights import META
+
+    found, base = family(run.student.family), run.student.base
+    if not base.is_dir():
+        raise ConfigurationError("there is no such folder of weights", where=str(base), todo="Check student.base")
+    with weights_read(base):
+        fitted = found.fitted(base)
+        model = fitted.load_model(base, META)
+        fitted.load_tokenizer(base)
+    size = sum(parameter.numel() for parameter in model.parameters())
+    return f"{run.student.family}, {size / 1e6:.1f} M parameters; files whole, each weight there and of its shape"
+
+
+def _training(run: RunFile) -> str:
+    rounds = [recipe_of(run, number) for number in range(1, run.rounds + 1)]
+    epochs = list(dict.fromkeys(f"{recipe.epochs:g}" for recipe in rounds))
+    recipe = rounds[0]
+    lora = f"LoRA rank {recipe.rank} from {run.training.init_from}"
+    return f"{lora}, {', '.join(epochs)} epochs of batch {recipe.batch_size}"
+
+
+def _replay(run: RunFile, counts: dict[str, int]) -> str:
+    if run.training.replay is None:
+        return "none"
+    form = run.training.form
+    known = sum(1 for _ in read_records(run.training.replay.data, lambda sample: training_turns(sample, form)))
+    if not known:
+        raise InputError("there is no record to replay", where=str(run.training.replay.data))
+    counts["replay"] = known
+    share = "each once" if run.training.replay.whole else f"{run.training.replay.ratio:g} per engine sample"
+    return f"{known} records, {share}"
 
 
 def recipe_of(run: RunFile, round_number: int = 1) -> Recipe:
@@ -80,22 +131,3 @@ def disk_line(run: RunFile, home: Path) -> str:
     if needed > free:
         raise ConfigurationError(f"the run takes {line}", where=str(there), todo="Make room, or give another --home")
     return line
-
-
-def plan_lines(run: RunFile, counts: Mapping[str, int]) -> list[tuple[str, str]]:
-    """A line for each round, one for the sum, and one for what the estimates rest on."""
-    size = prompt_size(run)
-    beside = counts.get("replay" if run.training.mix is None else "mix")
-    plans = plan_rounds(run, lambda number: recipe_of(run, number), size, beside, counts.get("questions"))
-    lines = [(f"round {plan.number}", told(plan, run.cost.currency)) for plan in plans]
-    money = [amount for plan in plans for amount in (plan.teacher_money, plan.device_money) if amount is not None]
-    hours = [
-        time
-        for plan in plans
-        for time in (plan.teacher_hours, plan.training_hours, plan.evaluation_hours)
-        if time is not None
-    ]
-    spent = f"{sum(money):,.2f} {run.cost.currency}" if money else "no price given"
-    known = f"{spent}; " + (f"{sum(hours):.1f} h, as far as speeds are given" if hours else "no speed given")
-    rests = f"{size.write:.0f} tokens a request, {size.verify:.0f} to verify; {size.note}"
-    return [*lines, ("all rounds", known), ("estimates", rests)]

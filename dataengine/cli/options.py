@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 HomeOption = Annotated[Path, typer.Option(envvar="DATAENGINE_HOME", help="Folder that holds `runs/`.")]
 RunFileArgument = Annotated[Path, typer.Argument(metavar="RUN.yaml", help="The run file; see docs/guides/run-file.md.")]
@@ -21,6 +23,8 @@ RESULT_COLUMNS = 100
 
 def result_console() -> Console:
     """Where results go: stdout, as wide as the terminal, or 100 columns where there is none."""
+    from rich.console import Console
+
     console = Console()
     return console if console.is_terminal else Console(width=RESULT_COLUMNS)
 

@@ -7,30 +7,18 @@ import json
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from dataengine.backends.directory.store import DirectoryStore
 from dataengine.cli.exits import FAILED, SHORT_OF_GOAL, WRONG_USAGE
-from dataengine.cli.inspect import status_object
 from dataengine.cli.options import HomeOption, JsonOption, RunFileArgument, result_console
-from dataengine.cli.progress import shown_progress
-from dataengine.cli.reporting import write_report
-from dataengine.cli.tables import run_table
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import Cancelled
-from dataengine.embedded import Outcome, run_loop
-from dataengine.preflight import check
-from dataengine.report.reading import read_run
-from dataengine.runtime.logs import log_to
-from dataengine.runtime.model_hub import with_model
-from dataengine.runtime.run_directory import RunDirectory
-from dataengine.runtime.runfile import RunFile, read_run_file
 
-_ON_STDERR = Console(stderr=True)
+if TYPE_CHECKING:
+    from dataengine.embedded import Outcome
+    from dataengine.runtime.runfile import RunFile
 
 
 def run(
@@ -45,6 +33,9 @@ def run(
 
     Example: dataengine run examples/scenes/run.yaml --check
     """
+    from dataengine.runtime.model_hub import with_model  # whoever asks for help waits for none of these
+    from dataengine.runtime.runfile import read_run_file
+
     loaded = read_run_file(run_file, {} if rounds is None else {"rounds": rounds})
     config = home / RunKeys(loaded.run).config
     begun = config.is_file()
@@ -58,6 +49,11 @@ def run(
 
 def _checked(run: RunFile, home: Path, as_json: bool) -> None:
     """Print what the run needs; leave with exit code 2 if something is broken."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from dataengine.preflight import check
+
     found = check(run, home)
     if as_json:
         print(json.dumps({"run": run.run, "checks": dict(found.lines), "problems": found.problems}))
@@ -65,7 +61,7 @@ def _checked(run: RunFile, home: Path, as_json: bool) -> None:
         table = Table(title=f"run {run.run}", title_justify="left", show_header=False, box=None, padding=(0, 2))
         for name, text in found.lines:
             table.add_row(name, text, style="red" if text == "broken" else None)
-        _ON_STDERR.print(table)
+        Console(stderr=True).print(table)
     for problem in found.problems:
         print(f"error: {problem}", file=sys.stderr)
     if found.problems:
@@ -73,6 +69,14 @@ def _checked(run: RunFile, home: Path, as_json: bool) -> None:
 
 
 def _turn(run: RunFile, home: Path, replicas: int, as_json: bool) -> None:
+    from dataengine.backends.directory.store import DirectoryStore
+    from dataengine.cli.inspect import status_object
+    from dataengine.cli.reporting import write_report
+    from dataengine.cli.tables import run_table
+    from dataengine.report.reading import read_run
+    from dataengine.runtime.logs import log_to
+    from dataengine.runtime.run_directory import RunDirectory
+
     directory = RunDirectory(home, run.run)
     directory.make()
     log_to(directory.log)
@@ -94,6 +98,9 @@ def _turn(run: RunFile, home: Path, replicas: int, as_json: bool) -> None:
 
 async def _interruptible(run: RunFile, home: Path, replicas: int) -> Outcome:
     """Turn the loop; the first SIGINT or SIGTERM stops it where it is. Raises Cancelled then."""
+    from dataengine.cli.progress import shown_progress
+    from dataengine.embedded import run_loop
+
     loop = asyncio.get_running_loop()
     with shown_progress() as progress:
         turning = asyncio.ensure_future(run_loop(run, home, progress, replicas=replicas))

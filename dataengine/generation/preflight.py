@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataengine.core.errors import ConfigurationError, InputError
-from dataengine.core.findings import Findings
+from dataengine.core.findings import Findings, look_at
 from dataengine.core.ports import ImageSource
 from dataengine.data.embeddings import Embeddings
 from dataengine.data.image_sources import open_source
@@ -18,13 +18,14 @@ _LOOKED_AT = 500
 
 def preflight(run: RunFile) -> Findings:
     """Pool, teacher, prompt, filters, and what the rounds may buy. Of a pool of more than 5,000 images 500 are read."""
-    found = Findings()
-    found.note("pictures", lambda: _images(run))
-    found.note("teacher", lambda: _teacher(run))
-    found.note("prompt", lambda: _prompt(run))
-    found.note("filters", lambda: _filters(run))
-    found.note("plan", lambda: _plan(run))
-    return found
+    return look_at(
+        run,
+        ("pictures", _images),
+        ("teacher", _teacher),
+        ("prompt", _prompt),
+        ("filters", _filters),
+        ("plan", _plan),
+    )
 
 
 def _images(run: RunFile) -> str:

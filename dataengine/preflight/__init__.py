@@ -16,10 +16,7 @@ def check(run: RunFile, home: Path = Path()) -> Findings:
     """Look at weights, questions, images, teacher, prompt, filters, base data, recipe, memory and disk, and at all of
     them even if one is broken; then say what each round is expected to take. Changes no file. Reads every file that the
     run will read, but of weights only the headers, and of a pool of more than 5,000 images only 500."""
-    found = Findings()
-    found.add(training.preflight(run, home))
-    found.add(evaluation.preflight(run))
-    found.add(generation.preflight(run))
-    if not found.is_broken("training", "prompt"):
-        found.lines += plan_lines(run, found.counts)
-    return found
+    found = training.preflight(run, home) + evaluation.preflight(run) + generation.preflight(run)
+    if found.is_broken("training", "prompt"):
+        return found
+    return found + Findings(plan_lines(run, found.counts))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from dataengine.core.errors import ConfigurationError, InputError
-from dataengine.core.findings import Findings
+from dataengine.core.findings import Counted, Findings, look_at
 from dataengine.data.exports import training_turns
 from dataengine.runtime.runfile import RunFile
 from dataengine.training.mixture_preflight import mix_bytes, mix_line, with_largest_batch
@@ -25,14 +26,15 @@ _SAMPLE_BYTES = 6_000
 def preflight(run: RunFile, home: Path) -> Findings:
     """Weights (their headers only), recipe, base data, memory of a step, and the disk below `home`. Counts the records
     of "replay" or of the "mix"."""
-    found = Findings()
-    found.note("student", lambda: _student(run))
-    found.note("training", lambda: _training(run))
-    found.note("replay", lambda: _replay(run, found.counts))
-    found.note("mix", lambda: mix_line(run, found.counts))
-    found.note("memory", lambda: memory_line(run))
-    found.note("disk", lambda: disk_line(run, home))
-    return found
+    return look_at(
+        run,
+        ("student", _student),
+        ("training", _training),
+        ("replay", _replay),
+        ("mix", _mix),
+        ("memory", memory_line),
+        ("disk", partial(disk_line, home=home)),
+    )
 
 
 def _student(run: RunFile) -> str:
@@ -59,16 +61,20 @@ def _training(run: RunFile) -> str:
     return f"{lora}, {', '.join(epochs)} epochs of batch {recipe.batch_size}"
 
 
-def _replay(run: RunFile, counts: dict[str, int]) -> str:
+def _replay(run: RunFile) -> str | Counted:
     if run.training.replay is None:
         return "none"
     form = run.training.form
     known = sum(1 for _ in read_records(run.training.replay.data, lambda sample: training_turns(sample, form)))
     if not known:
         raise InputError("there is no record to replay", where=str(run.training.replay.data))
-    counts["replay"] = known
     share = "each once" if run.training.replay.whole else f"{run.training.replay.ratio:g} per engine sample"
-    return f"{known} records, {share}"
+    return Counted(f"{known} records, {share}", {"replay": known})
+
+
+def _mix(run: RunFile) -> Counted:
+    counts: dict[str, int] = {}
+    return Counted(mix_line(run, counts), counts)
 
 
 def recipe_of(run: RunFile, round_number: int = 1) -> Recipe:

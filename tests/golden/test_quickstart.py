@@ -48,7 +48,7 @@ def place(tmp_path: Path) -> Path:
 def test_the_quickstarts_files_make_a_run_in_which_nothing_is_broken(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("TEACHER_API_KEY", "a key")
+    monkeypatch.setenv("TEACHER_API_KEY", "a-key")
     monkeypatch.delenv("DATAENGINE_HOME", raising=False)
     monkeypatch.chdir(place)
     done = CommandLine(monkeypatch, capsys)("run", "run.yaml", "--check", "--json")

@@ -59,4 +59,4 @@ def test_the_quickstarts_files_make_a_run_in_which_nothing_is_broken(
 
 
 def test_the_page_names_the_files_that_it_speaks_of() -> None:
-    assert set(files_of_the_page()) == {"make_pool.py", "quiz.yaml", "quiz/questions.jsonl", "run.yaml"}
+    assert set(files_of_the_page()) == {"quiz.yaml", "quiz/questions.jsonl", "run.yaml"}

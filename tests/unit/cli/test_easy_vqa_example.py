@@ -9,7 +9,7 @@ from dataengine.evaluation.splits import read_splits
 from dataengine.preflight import check
 from dataengine.runtime.runfile import read_run_file
 
-RUN = Path(__file__).parents[2] / "examples/easy-vqa/run.yaml"
+RUN = Path(__file__).parents[3] / "examples/easy-vqa/run.yaml"
 
 
 def test_everything_that_the_run_needs_is_there() -> None:

@@ -23,7 +23,7 @@ from tests.unit import micro_student
 FAMILY = TinyLlava()
 TOKENIZER = build_tokenizer(micro_student.WORDS)
 PRINTABLE = st.text(string.ascii_letters + string.digits + string.punctuation + " \n", max_size=80)
-BASE = Path(__file__).parents[2] / "examples" / "scenes" / "base"
+BASE = Path(__file__).parents[3] / "examples" / "scenes" / "base"
 
 
 def micro() -> PreTrainedModel:

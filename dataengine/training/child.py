@@ -82,7 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # until there is something to stop
         return remote.main(given[1])
     if len(given) != 1:
-        print("usage: python -m dataengine.training.child SPEC.json | --bundle KEY", file=sys.stderr)
+        print(
+            "usage: python -m dataengine.training.child SPEC.json | --bundle KEY (before 0.2: --parcel KEY)",
+            file=sys.stderr,
+        )
         return REJECTED
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -219,13 +219,13 @@ def _record(data: bytes, folder: ImageFolder, where: str, turns_of: Callable[[Sa
     if not isinstance(record, dict):
         raise InputError("is no record with an `image`", where=where, todo=_TODO)
     name = image_named(record, where)
+    image = None if name is None else folder.file(name, where)
     if "conversations" in record:
         turns = _dialogue(record, where, with_image=name is not None)
     elif name is None:
         raise InputError("is no record with an `image`", where=where, todo=_TODO)
     else:
         turns = turns_of(read_sample({**record, "image": name}, where))
-    image = None if name is None else folder.file(name, where)
     return TrainingRecord(image, tuple((defused(question), defused(answer)) for question, answer in turns))
 
 

@@ -50,7 +50,7 @@ async def test_it_fails_as_often_as_it_is_told_to(endpoint: str) -> None:
         await OpenAITeacher("annotations", "any key", endpoint).write(requests()[0])
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "held"])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("held", "busy")])
 async def test_with_each_fault_its_answer_is_one_to_ask_for_again(endpoint: str, name: FaultName) -> None:
     teacher = OpenAITeacher("annotations", "any key", endpoint, timeout=0.5)
     set_faults(endpoint, TeacherFault(name, 2))
@@ -59,6 +59,13 @@ async def test_with_each_fault_its_answer_is_one_to_ask_for_again(endpoint: str,
             await teacher.write(requests()[0])
     assert faults_of(endpoint)["left"] == []
     assert (await teacher.write(requests()[0])).text
+
+
+async def test_a_teacher_that_asks_to_slow_down_is_waited_for(endpoint: str) -> None:
+    """A 429 is the pace's business, not the part's: it waits, and asks again."""
+    set_faults(endpoint, TeacherFault("busy", 2))
+    assert (await OpenAITeacher("annotations", "any key", endpoint).write(requests()[0])).text
+    assert faults_of(endpoint)["left"] == []
 
 
 async def test_who_is_held_is_answered_as_always_once_there_are_other_faults(endpoint: str) -> None:

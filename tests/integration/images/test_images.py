@@ -83,7 +83,7 @@ def test_it_works_as_the_first_process_and_sigterm_ends_it(engine: Engine, image
     }
     with running(engine, image, **once_there) as name:
         until(lambda: "topic" in podman(engine, "logs", name).stdout)
-        assert podman(engine, "exec", name, "cat", "/proc/1/cmdline").stdout.startswith("python\0-m\0services.")
+        assert "dataengine\0service\0" in podman(engine, "exec", name, "cat", "/proc/1/cmdline").stdout
 
         podman(engine, "stop", "--time", "20", name)
 

@@ -164,7 +164,7 @@ async def test_a_cancelled_job_leaves_no_pod(place: Place, spec: JobSpec, world:
     call.cancel()
     await asyncio.gather(call, return_exceptions=True)
     await until(lambda: not place.pods())
-    assert not place.batch.list_namespaced_job(place.namespace).items
+    await until(lambda: not place.batch.list_namespaced_job(place.namespace).items)  # it goes after its Pods
 
 
 async def test_a_job_that_no_node_takes_says_so(place: Place, spec: JobSpec) -> None:

@@ -19,7 +19,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dataengine.core.errors import Cancelled, Rejected, Retryable
-from dataengine.training.job import REJECTED, TERMINATED, VERDICT_FILE, TrainingJob
+from dataengine.core.exit_codes import REJECTED, TERMINATED
+from dataengine.training.job import VERDICT_FILE, TrainingJob
 
 
 def run(job: TrainingJob, stop: threading.Event) -> None:

@@ -15,6 +15,7 @@ from time import monotonic
 from dataengine.core.artifacts import RunKeys
 from dataengine.core.errors import DataEngineError, Rejected, Retryable
 from dataengine.core.events import CheckpointReady, DataReady, Event
+from dataengine.core.exit_codes import REJECTED
 from dataengine.core.identity import canonical_json, derived_id, derived_seed, digest_of
 from dataengine.core.ports import ImageSource, JobRunner, JobSpec, Progress, Store
 from dataengine.runtime.runfile import RunFile
@@ -25,9 +26,6 @@ from dataengine.wire.documents import CheckpointDoc, DatasetDoc
 from dataengine.wire.mixes import MixDoc
 from dataengine.wire.samples import decode_samples
 from dataengine.wire.trees import fetch_tree, put_tree
-
-EXIT_CONFIGURATION = 2
-"""A job's exit code for a wrong recipe or broken data: trying again would not help."""
 
 _NO_ROOM = tuple(os.strerror(number) for number in (ENOSPC, EDQUOT))
 _LEAST_ROOM = 1 << 20
@@ -84,7 +82,7 @@ class Trainer:
             if _disk_is_full(folder, result.log_tail):
                 raise Retryable("the disk was full when it trained", where=str(folder), todo="Free some space")
             last = result.log_tail.strip().splitlines()[-1:] or ["it said nothing"]
-            kind = Rejected if result.exit_code == EXIT_CONFIGURATION else TrainingFailed
+            kind = Rejected if result.exit_code == REJECTED else TrainingFailed
             raise kind(f"the training job ended with exit code {result.exit_code}: {last[0]}", where=str(folder))
         return await asyncio.to_thread(self._collect, event, job, monotonic() - started)
 

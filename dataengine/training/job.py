@@ -12,10 +12,6 @@ from dataengine.training.mixture import DataSet, Mixture
 from dataengine.training.recipe import Recipe, resolved_recipe
 from dataengine.training.record_files import RecordFile
 
-REJECTED = 2
-"""Exit code: the job can never be done as it is specified."""
-TERMINATED = 143
-"""Exit code: stopped, after writing a checkpoint."""
 VERDICT_FILE = "TRAINING_VERDICT_FILE"
 """The variable that names a file for the exit code 2, for a parent that sees torchrun's exit code only."""
 

@@ -23,11 +23,12 @@ from typing import TypeVar
 from dataengine.backends.kubernetes.job_records import JobRecords, LastWords, ProgressNote
 from dataengine.backends.process.jobs import SubprocessJobs
 from dataengine.core.errors import DataEngineError, Rejected, Retryable
+from dataengine.core.exit_codes import REJECTED, TERMINATED
 from dataengine.core.ports import JobResult, JobSpec, Store
 from dataengine.hosting.backends import open_store
 from dataengine.runtime.environment import read_settings
 from dataengine.training.bundle import open_bundle
-from dataengine.training.job import REJECTED, TERMINATED, VERDICT_FILE
+from dataengine.training.job import VERDICT_FILE
 
 JOB = "DATAENGINE_JOB_"
 TRAIN = (sys.executable, "-m", "dataengine.training.child")

@@ -16,10 +16,11 @@ from typing import Any, Protocol
 
 from dataengine.backends.kubernetes.api import KubernetesApi
 from dataengine.backends.kubernetes.job_records import JobRecords, ProgressNote, job_prefix, shared_prefix
-from dataengine.backends.kubernetes.manifest import CONTAINER, EXIT_CONFIGURATION, job_manifest, job_name
+from dataengine.backends.kubernetes.manifest import CONTAINER, job_manifest, job_name
 from dataengine.backends.kubernetes.pool import KubernetesPool
 from dataengine.core.artifacts import ArtifactRef
 from dataengine.core.errors import DataEngineError, Rejected, Retryable
+from dataengine.core.exit_codes import REJECTED
 from dataengine.core.ports import JobResult, JobSpec, Progress, Store
 
 _STUCK = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CreateContainerConfigError", "CreateContainerError"}
@@ -215,7 +216,7 @@ def _failure(pods: list[Any], records: JobRecords, end: Any) -> JobResult:
     failed = [(state.finished_at, pod, state) for pod in pods if (state := _terminated(pod)) and state.exit_code != 0]
     if not failed:
         return JobResult(1, f"{end.reason}: {end.message}")
-    _, pod, state = max(failed, key=lambda entry: (entry[2].exit_code == EXIT_CONFIGURATION, entry[0]))
+    _, pod, state = max(failed, key=lambda entry: (entry[2].exit_code == REJECTED, entry[0]))
     words = records.last_words(pod.metadata.name)
     tail = words.log_tail if words else (state.message or "").strip()
     return JobResult(state.exit_code, tail or f"{state.reason}: {end.message}")

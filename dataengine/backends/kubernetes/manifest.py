@@ -6,13 +6,12 @@ import re
 from typing import Any
 
 from dataengine.backends.kubernetes.pool import KubernetesPool, toleration
+from dataengine.core.exit_codes import REJECTED
 from dataengine.core.identity import derived_id
 
 APPLICATION = "dataengine-training"
 """The value of `app.kubernetes.io/name` on Jobs and Pods."""
 CONTAINER = "training"
-EXIT_CONFIGURATION = 2
-"""The exit code of a job whose specification, data or recipe is wrong: to run it again would not help."""
 SCRATCH = "/scratch"
 """The only folder that the container can write to."""
 AUTHORITY = "/etc/dataengine/s3-ca"
@@ -58,7 +57,7 @@ def job_manifest(pool: KubernetesPool, name: str, bundle: str, run: str, round_n
 
 def _failure_rules() -> list[dict[str, Any]]:
     """In this order: what is wrong stays wrong, evicted or not; and whoever was evicted is not to blame."""
-    wrong = {"containerName": CONTAINER, "operator": "In", "values": [EXIT_CONFIGURATION]}
+    wrong = {"containerName": CONTAINER, "operator": "In", "values": [REJECTED]}
     return [
         {"action": "FailJob", "onExitCodes": wrong},
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
